@@ -1,0 +1,117 @@
+package plan
+
+import (
+	"errors"
+	"slices"
+
+	"axon/affinity"
+	"axon/xds/topology"
+	"axon/yamlfile"
+)
+
+// Build makes the plan for a topology. file is the axon.yaml that config came from, for the positions of faults; nil
+// where there is none. The error joins every fault.
+func Build(t *topology.Topology, config Config, file *yamlfile.File) (*Plan, error) {
+	fault := faultsAt(file)
+	p := &Plan{ServerName: t.ServerName}
+	var errs [4]error
+	p.Balance, errs[0] = config.balance(fault)
+	p.Listeners, errs[1] = config.listeners(fault)
+	p.Groups, errs[2] = groups(t, config.Groups, fault)
+	errs[3] = clashes(t, p.Listeners, fault)
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	b := &builder{t: t, groups: map[GroupName]Group{}, clusters: map[string]Cluster{}}
+	for _, g := range p.Groups {
+		b.groups[g.Name] = g
+	}
+	for _, r := range slices.Concat(services(t), table, leftovers) {
+		route, err := b.route(r)
+		if err != nil {
+			return nil, err
+		}
+		p.Routes = append(p.Routes, route)
+	}
+	p.Clusters = b.sorted()
+	return p, p.Validate()
+}
+
+// services are the rows for what stands beside Synapse.
+func services(t *topology.Topology) (rows []row) {
+	if t.DelegatedAuth != nil {
+		rows = append(rows, delegatedTable...)
+	}
+	if t.MediaRepo != nil {
+		rows = append(rows, mediaRepoTable...)
+	}
+	return rows
+}
+
+// groups finds the workers of every group.
+func groups(t *topology.Topology, overrules map[string][]string, fault at) ([]Group, error) {
+	in := newInference(t)
+	faults := []error{unknownGroups(overrules, fault)}
+	byName := map[GroupName]Group{}
+	var all []Group
+	add := func(j job, infer func() Group) {
+		g := Group{}
+		if globs, ok := overrules[string(j.group)]; ok {
+			var err error
+			g, err = overrule(t, j, globs, fault)
+			faults = append(faults, err)
+		} else {
+			g = infer()
+		}
+		g.Fallback = fallback(t, j, g)
+		byName[j.group] = g
+		all = append(all, g)
+	}
+	for _, j := range jobs {
+		add(j, func() Group { return in.job(j) })
+	}
+	for _, j := range streams {
+		add(j, func() Group { return in.stream(j, byName) })
+	}
+	return append(all, Group{Name: Main, Reason: "everything else"}), errors.Join(faults...)
+}
+
+// fallback is main where it may take over from a group's workers: where it serves the resource, and, for a strict
+// stream, never.
+func fallback(t *topology.Topology, j job, g Group) string {
+	strict := topology.Strict[topology.Stream(j.group)]
+	if len(g.Workers) == 0 || strict || !t.Main.Serves(j.resource) {
+		return ""
+	}
+	return topology.MainName
+}
+
+// builder makes routes, and the clusters that they need.
+type builder struct {
+	t        *topology.Topology
+	groups   map[GroupName]Group
+	clusters map[string]Cluster
+}
+
+func (b *builder) route(r row) (Route, error) {
+	route := Route{Name: r.name, Methods: r.methods, Query: r.query, Group: r.group, Affinity: affinity.None, Pace: r.pace, Admin: r.admin, Status: r.status}
+	for _, text := range r.paths {
+		t, err := ParseTemplate(text)
+		if err != nil {
+			return route, err
+		}
+		route.Paths = append(route.Paths, t)
+	}
+	if r.status != 0 {
+		return route, nil
+	}
+	cluster := b.cluster(r)
+	if cluster.Hashed && r.affinity != "" {
+		route.Affinity = r.affinity
+	}
+	if r.group == MediaRepo {
+		route.Host = b.t.ServerName
+	}
+	route.Cluster = cluster.Name
+	return route, nil
+}

@@ -1,0 +1,115 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"axon/xds/topology"
+	"axon/yamlfile"
+)
+
+// Config is the part of axon.yaml that says what goes where.
+type Config struct {
+	// Groups overrules what is inferred: group name to globs of worker names ("main" is one).
+	Groups    map[string][]string `yaml:"groups"`
+	Balance   Balance             `yaml:"balance"`
+	Listeners []ListenerConfig    `yaml:"listeners"`
+}
+
+// ListenerConfig is one listener of axon.yaml.
+type ListenerConfig struct {
+	Address        string     `yaml:"address"` // host:port
+	TLS            *TLSConfig `yaml:"tls"`
+	TrustedProxies []string   `yaml:"trusted_proxies"` // addresses or CIDR ranges
+	SynapseAdmin   []string   `yaml:"synapse_admin"`   // addresses or CIDR ranges
+}
+
+// TLSConfig names PEM files that the Envoy process can read.
+type TLSConfig struct {
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+}
+
+// at makes an error that stands at a place of axon.yaml.
+type at func(text string, path ...any) error
+
+func faultsAt(file *yamlfile.File) at {
+	return func(text string, path ...any) error { return file.Errorf(path, "%s", text) }
+}
+
+func (c Config) balance(fault at) (Balance, error) {
+	switch c.Balance {
+	case "":
+		return RingHash, nil
+	case RingHash, Maglev:
+		return c.Balance, nil
+	}
+	return "", fault(fmt.Sprintf("balance %q: must be ring_hash or maglev", c.Balance), "balance")
+}
+
+func (c Config) listeners(fault at) ([]Listener, error) {
+	if len(c.Listeners) == 0 {
+		return nil, fault(`listeners: none; say where clients arrive, for example listeners: [{address: "0.0.0.0:8448"}]`)
+	}
+	var all []Listener
+	var faults []error
+	for i, lc := range c.Listeners {
+		l, err := lc.listener(fault, i)
+		faults = append(faults, err)
+		if slices.ContainsFunc(all, func(o Listener) bool { return o.Address == l.Address }) {
+			faults = append(faults, fault(fmt.Sprintf("listener %q: the address stands here twice", lc.Address), "listeners", i))
+		}
+		all = append(all, l)
+	}
+	return all, errors.Join(faults...)
+}
+
+func (lc ListenerConfig) listener(fault at, i int) (Listener, error) {
+	var faults []error
+	address, err := netip.ParseAddrPort(lc.Address)
+	if err != nil || address.Port() == 0 {
+		faults = append(faults, fault(fmt.Sprintf(`listener %q: must be an IP address and a port, as in "0.0.0.0:8448" or "[::]:8448"`, lc.Address), "listeners", i, "address"))
+	}
+	l := Listener{Address: topology.Address{Host: address.Addr().String(), Port: address.Port()}}
+	l.Name = ListenerName(l.Address)
+	if lc.TLS != nil {
+		l.TLS = &TLS{Certificate: lc.TLS.Certificate, Key: lc.TLS.Key}
+		if lc.TLS.Certificate == "" || lc.TLS.Key == "" {
+			faults = append(faults, fault(fmt.Sprintf("listener %q: tls wants certificate and key", lc.Address), "listeners", i, "tls"))
+		}
+	}
+	var adminErr error
+	l.TrustedProxies, err = prefixes(lc.TrustedProxies, fault, i, "trusted_proxies")
+	l.SynapseAdmin, adminErr = prefixes(lc.SynapseAdmin, fault, i, "synapse_admin")
+	return l, errors.Join(append(faults, err, adminErr)...)
+}
+
+// prefixes reads addresses and CIDR ranges; an address stands for itself alone.
+func prefixes(texts []string, fault at, listener int, key string) ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	var faults []error
+	for i, text := range texts {
+		prefix, err := parsePrefix(text)
+		if err != nil {
+			faults = append(faults, fault(fmt.Sprintf("%s %q: not an address or CIDR range", key, text), "listeners", listener, key, i))
+			continue
+		}
+		all = append(all, prefix)
+	}
+	return all, errors.Join(faults...)
+}
+
+func parsePrefix(text string) (netip.Prefix, error) {
+	if strings.Contains(text, "/") {
+		prefix, err := netip.ParsePrefix(text)
+		return prefix.Masked(), err
+	}
+	address, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	return address.Prefix(address.BitLen())
+}

@@ -1,0 +1,146 @@
+// Package plan says what goes where. It is the intermediate representation between what runs (topology) and what Envoy
+// is told (translate): groups of workers that share a job, the clusters that balance over them, and the routes that lead
+// there. A plan is data: it can be shown, compared and tested without an Envoy.
+package plan
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"axon/affinity"
+	"axon/xds/topology"
+)
+
+// Plan is what goes where. Build gives either a whole one or an error.
+type Plan struct {
+	ServerName string     `yaml:"server_name"`
+	Balance    Balance    `yaml:"balance"`
+	Listeners  []Listener `yaml:"listeners"`
+	// Identity is nil where nothing needs it, or no server is there to ask.
+	Identity *Identity `yaml:"identity,omitempty"`
+	// Groups are all groups, also those that only main serves, in the order of GroupNames.
+	Groups []Group `yaml:"groups"`
+	// Clusters are sorted by name.
+	Clusters []Cluster `yaml:"clusters"`
+	// Routes are matched in their order; the first that matches a request has it.
+	Routes []Route `yaml:"routes"`
+}
+
+// Balance is the algorithm of hashed clusters.
+type Balance string
+
+// The algorithms. Both move only the users of a worker that leaves; see RATIONALE.md for what each costs.
+const (
+	RingHash Balance = "ring_hash"
+	Maglev   Balance = "maglev"
+)
+
+// Group is a set of workers that share a job.
+type Group struct {
+	Name GroupName `yaml:"name"`
+	// Workers are names, sorted; empty where main does the job alone.
+	Workers []string `yaml:"workers,omitempty"`
+	// Fallback is main where it may take over when no worker of the group is healthy, else empty.
+	Fallback string `yaml:"fallback,omitempty"`
+	// Reason says why these workers, in words for an administrator.
+	Reason string `yaml:"reason"`
+}
+
+// Serving are the group's workers, or main where it has none.
+func (g Group) Serving() []string {
+	if len(g.Workers) == 0 {
+		return []string{topology.MainName}
+	}
+	return g.Workers
+}
+
+// GroupsOf are the names of the groups that a worker is in; main is in its own only.
+func (p *Plan) GroupsOf(worker string) []string {
+	var names []string
+	for _, g := range p.Groups {
+		if slices.Contains(g.Workers, worker) || string(g.Name) == worker {
+			names = append(names, string(g.Name))
+		}
+	}
+	return names
+}
+
+// Cluster is an Envoy cluster to be: the workers of one group that serve one resource.
+type Cluster struct {
+	Name string `yaml:"name"`
+	// Hashed clusters keep what belongs together on one worker; the others send each request to the least busy one.
+	Hashed   bool     `yaml:"hashed,omitempty"`
+	Members  []Member `yaml:"members"`
+	Fallback *Member  `yaml:"fallback,omitempty"`
+	// TLS says that members want HTTPS (only services beside Synapse do).
+	TLS bool `yaml:"tls,omitempty"`
+}
+
+// Member is one process of a cluster. Its name, not its address, is what the ring hashes.
+type Member struct {
+	Name    string           `yaml:"name"`
+	Address topology.Address `yaml:"address"`
+}
+
+// Route leads the requests that match it to a cluster, or answers them itself where Status is set.
+type Route struct {
+	Name     string            `yaml:"name"`
+	Methods  []string          `yaml:"methods,flow,omitempty"` // none: any
+	Paths    []Template        `yaml:"paths"`
+	Query    *Query            `yaml:"query,omitempty"`
+	Group    GroupName         `yaml:"group,omitempty"`
+	Cluster  string            `yaml:"cluster,omitempty"`
+	Affinity affinity.Affinity `yaml:"affinity,omitempty"`
+	Pace     Pace              `yaml:"pace,omitempty"`
+	// Admin routes answer only to the addresses in a listener's synapse_admin.
+	Admin bool `yaml:"admin,omitempty"`
+	// Host, where set, is the Host header that the upstream gets instead of the client's.
+	Host string `yaml:"host,omitempty"`
+	// Status, where set, is answered by Envoy itself with a Matrix error.
+	Status int `yaml:"status,omitempty"`
+}
+
+// NeedsIdentity says whether the route's requests are sent through ext_authz.
+func (r Route) NeedsIdentity() bool { return r.Affinity == affinity.User }
+
+// Query is a condition on one query parameter: that it has this value, or, where Value is empty, any but an empty one.
+type Query struct {
+	Name  string `yaml:"name"`
+	Value string `yaml:"value,omitempty"`
+}
+
+// Pace says how long a healthy answer may stay away.
+type Pace string
+
+// The paces: Usual requests are answered within minutes, Poll ones are held as long as the client asks, Slow ones
+// (initial syncs, joins over federation, large media) may take very long.
+const (
+	Usual Pace = ""
+	Poll  Pace = "poll"
+	Slow  Pace = "slow"
+)
+
+// Listener is where clients and remote servers arrive.
+type Listener struct {
+	Name    string           `yaml:"name"`
+	Address topology.Address `yaml:"address"`
+	TLS     *TLS             `yaml:"tls,omitempty"`
+	// TrustedProxies may name the client in X-Forwarded-For; nobody else's is believed.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies,omitempty"`
+	// SynapseAdmin may reach /_synapse/admin.
+	SynapseAdmin []netip.Prefix `yaml:"synapse_admin,omitempty"`
+}
+
+// TLS names the files of a listener's certificate chain and key, PEM.
+type TLS struct {
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+}
+
+// Identity is the ext_authz server that finds the user behind a token.
+type Identity struct {
+	Address topology.Address `yaml:"address"`
+	// Timeout is how long Envoy waits for it before a request goes on without identity.
+	Timeout time.Duration `yaml:"timeout"`
+}
