@@ -1,0 +1,128 @@
+package translate
+
+import (
+	"slices"
+	"time"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+
+	"axon/xds/plan"
+)
+
+const (
+	// connectTimeout is long for a neighbour and short for a client: after it the request is retried elsewhere.
+	connectTimeout = 2 * time.Second
+	// upstreamIdle is less than the shortest time for which Synapse keeps an idle connection (90 s), so that no request
+	// is sent into a connection that is being closed.
+	upstreamIdle = 60 * time.Second
+	// dnsRefresh is how soon a worker's new address is found where workers are known by DNS names.
+	dnsRefresh = 5 * time.Second
+	// manyRequests raises the circuit breakers: long polls are requests, and Envoy's 1024 breaks a homeserver.
+	manyRequests = 100_000
+	manyRetries  = 10_000
+	// maxRing is Envoy's own limit of points on a ring.
+	maxRing = 8 << 20
+)
+
+func cluster(balance plan.Balance, c plan.Cluster) *clusterv3.Cluster {
+	built := &clusterv3.Cluster{
+		Name:                          c.Name,
+		ConnectTimeout:                seconds(connectTimeout),
+		LbPolicy:                      clusterv3.Cluster_LEAST_REQUEST,
+		CommonLbConfig:                &clusterv3.Cluster_CommonLbConfig{HealthyPanicThreshold: &typev3.Percent{Value: 0}},
+		IgnoreHealthOnHostRemoval:     true,
+		CircuitBreakers:               circuitBreakers(),
+		TypedExtensionProtocolOptions: protocolOptions(httpOneOptions(c.Hashed)),
+	}
+	discover(built, needsDNS(c))
+	if c.Hashed {
+		hash(built, balance, c)
+	}
+	if len(c.Members) > 1 || c.Fallback != nil {
+		watchHealth(built, c.Hashed)
+	}
+	if c.TLS {
+		built.TransportSocket = upstreamTLS(c.Members[0].Address.Host)
+	}
+	return built
+}
+
+// needsDNS says whether Envoy has to resolve a name to reach the cluster.
+func needsDNS(c plan.Cluster) bool {
+	named := slices.ContainsFunc(c.Members, func(m plan.Member) bool { return m.Address.IsName() })
+	return named || c.Fallback != nil && c.Fallback.Address.IsName()
+}
+
+func discover(c *clusterv3.Cluster, dns bool) {
+	if dns {
+		c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STRICT_DNS}
+		c.DnsLookupFamily = clusterv3.Cluster_V4_PREFERRED // one address a worker: two would be two hosts of one name
+		c.DnsRefreshRate = seconds(dnsRefresh)
+		return
+	}
+	c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS}
+	c.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads()}
+}
+
+func ads() *corev3.ConfigSource {
+	return &corev3.ConfigSource{
+		ResourceApiVersion:    corev3.ApiVersion_V3,
+		ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}},
+	}
+}
+
+func hash(built *clusterv3.Cluster, balance plan.Balance, c plan.Cluster) {
+	if !usesRing(balance, c) {
+		built.LbPolicy = clusterv3.Cluster_MAGLEV
+		return
+	}
+	built.LbPolicy = clusterv3.Cluster_RING_HASH
+	built.LbConfig = &clusterv3.Cluster_RingHashLbConfig_{RingHashLbConfig: &clusterv3.Cluster_RingHashLbConfig{
+		HashFunction:    clusterv3.Cluster_RingHashLbConfig_XX_HASH,
+		MinimumRingSize: wide(PointsPerWorker),
+		MaximumRingSize: wide(maxRing),
+	}}
+}
+
+func circuitBreakers() *clusterv3.CircuitBreakers {
+	return &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
+		MaxConnections:     number(manyRequests),
+		MaxPendingRequests: number(manyRequests),
+		MaxRequests:        number(manyRequests),
+		MaxRetries:         number(manyRetries),
+	}}}
+}
+
+func upstreamTLS(host string) *corev3.TransportSocket {
+	return &corev3.TransportSocket{
+		Name: "envoy.transport_sockets.tls",
+		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: pack(&tlsv3.UpstreamTlsContext{
+			Sni: host,
+			CommonTlsContext: &tlsv3.CommonTlsContext{ValidationContextType: &tlsv3.CommonTlsContext_ValidationContext{
+				ValidationContext: &tlsv3.CertificateValidationContext{
+					SystemRootCerts: &tlsv3.CertificateValidationContext_SystemRootCerts{},
+				},
+			}},
+			AutoSniSanValidation: true,
+		})},
+	}
+}
+
+// httpOneOptions are for Synapse, which speaks HTTP/1.1 only. Hashed clusters take the key away behind the hash: a header
+// that a route removes is gone before Envoy has hashed it.
+func httpOneOptions(hashed bool) *httpv3.HttpProtocolOptions {
+	options := &httpv3.HttpProtocolOptions{
+		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: seconds(upstreamIdle)},
+		UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
+			ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{HttpProtocolOptions: &corev3.Http1ProtocolOptions{}},
+		}},
+	}
+	if hashed {
+		options.HttpFilters = dropKey()
+	}
+	return options
+}
