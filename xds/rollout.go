@@ -1,0 +1,117 @@
+package xds
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"time"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
+	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+)
+
+// A change that brings or removes clusters would lose requests if it were sent at once: routes would point to clusters that are
+// still warming (as long as a first health check takes), or to those that are gone. So clusters are added first, then routes
+// change, then clusters are removed. Envoy tells when to go on: it acknowledges clusters only when they are warm.
+
+// step is a snapshot on the way, and the types that Envoys answer before the next.
+type step struct {
+	snapshot *cachev3.Snapshot
+	await    []Type
+}
+
+// patience bounds the wait for Envoys that do not answer; most answer in milliseconds, those that have to wait for a first
+// health check or a name server in seconds.
+const patience = 10 * time.Second
+
+// steps leads from one snapshot to another, leaving out what changes nothing.
+func steps(from, to *cachev3.Snapshot) ([]step, error) {
+	if from == nil {
+		return []step{{snapshot: to}}, nil
+	}
+	added, err1 := bridge(from, to, from)
+	routed, err2 := bridge(from, to, to)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	var way []step
+	at := Version(from)
+	for _, s := range []step{{added, []Type{Cluster}}, {routed, []Type{Listener, Route}}, {to, nil}} {
+		if v := Version(s.snapshot); v != at {
+			way, at = append(way, s), v
+		}
+	}
+	return way, nil
+}
+
+// bridge has the clusters of both, as they are to be, and the listeners and routes of one.
+func bridge(from, to, routes *cachev3.Snapshot) (*cachev3.Snapshot, error) {
+	clusters := union(from, to, Cluster)
+	endpoints := union(from, to, Endpoint)
+	used := map[string]bool{}
+	for _, c := range clusters {
+		if name := assignmentName(c.(*clusterv3.Cluster)); name != "" {
+			used[name] = true
+		}
+	}
+	maps.DeleteFunc(endpoints, func(name string, _ types.Resource) bool { return !used[name] })
+	return assemble(map[Type]map[string]types.Resource{
+		Listener: routes.GetResources(typeURLs[Listener]),
+		Route:    routes.GetResources(typeURLs[Route]),
+		Cluster:  clusters,
+		Endpoint: endpoints,
+	})
+}
+
+func union(from, to *cachev3.Snapshot, t Type) map[string]types.Resource {
+	all := from.GetResources(typeURLs[t]) // a map of its own
+	maps.Copy(all, to.GetResources(typeURLs[t]))
+	return all
+}
+
+// rollOut takes the steps, waiting between them until every connected Envoy has answered or patience ends.
+func (s *Server) rollOut(way []step) error {
+	for i, step := range way {
+		if err := s.send(step.snapshot); err != nil {
+			return err
+		}
+		if i == len(way)-1 {
+			break
+		}
+		if err := s.settle(step); err != nil {
+			s.log.Warn("not every envoy took the update in time, going on", "waited", patience, "for", step.await)
+		}
+	}
+	return nil
+}
+
+// settle gives an error where Envoys keep it waiting too long. It does not wait on a server that is closed.
+func (s *Server) settle(step step) error {
+	ctx, cancel := context.WithTimeout(s.context, patience)
+	defer cancel()
+	for !s.tracker.settled(step) {
+		select {
+		case <-s.tracker.answered:
+		case <-s.context.Done():
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// settled says whether every Envoy has acknowledged or refused the step. A type that it did not ask for is not awaited.
+func (t *tracker) settled(step step) bool {
+	for _, envoy := range t.envoys(step.snapshot) {
+		for _, of := range step.await {
+			state, asked := envoy.Types[of]
+			refused := state.Nack != nil && state.Nack.Version == step.snapshot.GetVersion(typeURLs[of])
+			if asked && !state.Current && !refused {
+				return false
+			}
+		}
+	}
+	return true
+}

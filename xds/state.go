@@ -1,0 +1,144 @@
+package xds
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+)
+
+// State is a copy of what is published and who took it.
+type State struct {
+	Version     string          // of the whole snapshot; empty before the first Publish
+	Versions    map[Type]string // of each type; nil before the first Publish
+	PublishedAt time.Time       // zero before the first Publish
+	Envoys      []Envoy         // the longest connected first
+}
+
+// Envoy is one connected Envoy. One that does not aggregate has a stream for each type: these count as one.
+type Envoy struct {
+	NodeID  string
+	Cluster string // node.cluster of its bootstrap
+	Build   string // "envoy 1.40.0"
+	Peer    string // host:port, or "unix"
+	Since   time.Time
+	Delta   bool
+	Types   map[Type]TypeState // those that it asked for
+}
+
+// TypeState is what an Envoy holds of one type.
+type TypeState struct {
+	Acked   string    // the last version that it acknowledged, or brought from an earlier stream; empty where there is none
+	AckedAt time.Time // zero where it brought the version
+	Current bool      // whether Acked is the published version
+	Nack    *Nack     // the last refusal, until something later of its type is acknowledged
+}
+
+// Nack is a refusal; Envoy goes on with what it had.
+type Nack struct {
+	Version string // what it refused; empty where it did not say
+	Message string // Envoy's own words
+	At      time.Time
+}
+
+// LastNack gives the youngest of the standing refusals, and its type; nil where there is none.
+func (e Envoy) LastNack() (Type, *Nack) {
+	var youngest *Nack
+	var of Type
+	for _, t := range slices.Sorted(maps.Keys(e.Types)) {
+		if n := e.Types[t].Nack; n != nil && (youngest == nil || n.At.After(youngest.At)) {
+			of, youngest = t, n
+		}
+	}
+	return of, youngest
+}
+
+// State gives a copy.
+func (s *Server) State() State {
+	p := s.published.Load()
+	if p == nil {
+		return State{Envoys: s.tracker.envoys(nil)}
+	}
+	versions := make(map[Type]string, len(typeURLs))
+	for t, url := range typeURLs {
+		versions[t] = p.snapshot.GetVersion(url)
+	}
+	return State{Version: p.version, Versions: versions, PublishedAt: p.at, Envoys: s.tracker.envoys(p.snapshot)}
+}
+
+// envoys gives those that have said who they are; snapshot is nil before the first Publish.
+func (t *tracker) envoys(snapshot *cachev3.Snapshot) []Envoy {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var all []Envoy
+	single := map[string]int{} // by node id: where in all
+	for key, s := range t.streams {
+		if s.node == nil {
+			continue
+		}
+		e := s.envoy(key.delta, snapshot)
+		if key.aggregated {
+			all = append(all, e)
+		} else if i, ok := single[e.NodeID]; ok {
+			all[i].merge(e)
+		} else {
+			single[e.NodeID] = len(all)
+			all = append(all, e)
+		}
+	}
+	slices.SortFunc(all, func(a, b Envoy) int {
+		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.NodeID, b.NodeID))
+	})
+	return all
+}
+
+// merge adds what another stream of the same Envoy says; one cluster's endpoints may be behind while another's are not.
+func (e *Envoy) merge(o Envoy) {
+	if o.Since.Before(e.Since) {
+		e.Since, e.Peer = o.Since, o.Peer
+	}
+	for t, theirs := range o.Types {
+		if ours, ok := e.Types[t]; !ok || ours.Current && !theirs.Current {
+			e.Types[t] = theirs
+		}
+	}
+}
+
+func (s *stream) envoy(delta bool, snapshot *cachev3.Snapshot) Envoy {
+	e := Envoy{
+		NodeID: s.node.GetId(), Cluster: s.node.GetCluster(), Build: build(s.node),
+		Peer: s.peer, Since: s.since, Delta: delta, Types: map[Type]TypeState{},
+	}
+	for t, h := range s.held {
+		e.Types[t] = h.state(t, snapshot)
+	}
+	return e
+}
+
+// state takes an Envoy that came with exactly what is published for one that acknowledged it: go-control-plane then sends nothing
+// that it could acknowledge.
+func (h *held) state(t Type, snapshot *cachev3.Snapshot) TypeState {
+	state := TypeState{Acked: h.acked, AckedAt: h.ackedAt, Nack: h.nack}
+	if snapshot == nil {
+		return state
+	}
+	version := snapshot.GetVersion(typeURLs[t])
+	if h.acked == "" && h.brought != nil && maps.Equal(h.brought, snapshot.GetVersionMap(typeURLs[t])) {
+		state.Acked = version
+	}
+	state.Current = version != "" && state.Acked == version
+	return state
+}
+
+func build(n *corev3.Node) string {
+	version := n.GetUserAgentVersion()
+	if v := n.GetUserAgentBuildVersion().GetVersion(); v != nil {
+		version = fmt.Sprintf("%d.%d.%d", v.GetMajorNumber(), v.GetMinorNumber(), v.GetPatch())
+	}
+	return strings.TrimSpace(n.GetUserAgentName() + " " + version)
+}
