@@ -1,0 +1,135 @@
+package envoy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// flags are Envoy's flags, without the file of the bootstrap.
+func flags(c Config) []string {
+	f := []string{
+		"--disable-hot-restart", // its shared memory would tie Envoys on one machine together
+		"--drain-time-s", "600", // a change of a listener cuts what lasts longer than this: never a poll
+		"--reject-unknown-dynamic-fields",   // all of it is Axon's own, so that is a fault, not a newer dialect
+		"--file-flush-interval-msec", "500", // access logs: else they come 10 s late
+		"--log-level", c.LogLevel, "--log-format", logFormat, "--log-format-escaped",
+	}
+	if c.Concurrency > 0 {
+		f = append(f, "--concurrency", strconv.Itoa(c.Concurrency))
+	}
+	return f
+}
+
+// start starts an Envoy and writes down what a later Axon has to know of it.
+func (s *Supervisor) start() (*process, error) {
+	if err := adminFree(s.config.Admin); err != nil {
+		return nil, err
+	}
+	bootstrap, err := BootstrapJSON(s.bootstrap)
+	if err != nil {
+		return nil, fmt.Errorf("bootstrap: %w", err)
+	}
+	file := filepath.Join(s.config.Dir, bootstrapName)
+	if err := writeFile(file, bootstrap); err != nil {
+		return nil, fmt.Errorf("envoy.dir: %w", err)
+	}
+	p, err := startProcess(s.binary, append([]string{"-c", file}, s.flags...), s.tail.file)
+	if err != nil {
+		return nil, fmt.Errorf("start envoy: %w", err)
+	}
+	now := state{PID: p.pid, StartTime: p.start, Started: time.Now(), Admin: s.config.Admin, Digest: s.digest}
+	if err := now.save(s.config.Dir); err != nil {
+		_ = p.signal(unix.SIGKILL) // else nobody would know of it
+		return nil, fmt.Errorf("envoy.dir: %w", err)
+	}
+	s.log.Info("started envoy", "pid", p.pid, "binary", s.binary, "admin", s.config.Admin)
+	return p, nil
+}
+
+// answerTime is what an Envoy to be taken over has to answer its admin interface.
+const answerTime = 5 * time.Second
+
+// takeOver gives the Envoy that an earlier Axon left behind, if that is what the configuration wants. If it is not, it is drained
+// and ended; if it does not answer, ended. Then, and if there is none, the process is nil.
+func (s *Supervisor) takeOver(ctx context.Context) (*process, error) {
+	left, err := loadState(s.config.Dir)
+	if err != nil || left == nil {
+		return nil, err
+	}
+	p, err := adoptProcess(left.PID, left.StartTime)
+	if err != nil || p == nil {
+		return nil, err
+	}
+	admin, err := NewAdmin(left.Admin)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", stateName, err)
+	}
+	asking, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	_, silent := admin.ServerInfo(asking)
+	switch {
+	case silent != nil && ctx.Err() == nil:
+		s.log.Error("the envoy of an earlier run does not answer: ending it", "pid", p.pid, "error", silent)
+		s.kill(p)
+		return nil, nil
+	case left.Digest != s.digest && ctx.Err() == nil:
+		s.log.Warn("the envoy of an earlier run has another binary, bootstrap or flags: replacing it", "pid", p.pid)
+		s.end(p, admin)
+		return nil, nil
+	}
+	s.log.Info(fmt.Sprintf("took over envoy pid %d, serving since %s", p.pid, left.Started.Format(time.RFC3339)), "pid", p.pid)
+	return p, nil
+}
+
+const inUse = "envoy.admin: %s is in use by another process; end it, or set envoy.admin to another address"
+
+// adminFree tells early and clearly what Envoy would say by ending at once.
+func adminFree(admin string) error {
+	a, err := parseAddress(admin)
+	if err != nil {
+		return fmt.Errorf("envoy.admin: %w", err)
+	}
+	if a.network == "unix" { // listening would remove a stale socket, which is Envoy's to do
+		if c, err := net.DialTimeout(a.network, a.dial(), time.Second); err == nil {
+			_ = c.Close()
+			return fmt.Errorf(inUse, admin)
+		}
+		return nil
+	}
+	l, err := net.Listen(a.network, a.dial())
+	switch {
+	case errors.Is(err, unix.EADDRINUSE):
+		return fmt.Errorf(inUse, admin)
+	case err != nil:
+		return fmt.Errorf("envoy.admin: %w", err)
+	}
+	return l.Close()
+}
+
+// lockFolder makes the folder if need be and locks it against a second Axon, which would take a living Axon's Envoy over. The
+// kernel lifts the lock when Axon ends in whatever way.
+func lockFolder(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("envoy.dir: %w; set it to a folder that Axon may write to", err)
+	}
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		return nil, fmt.Errorf("envoy.dir: %s: %w; set it to a folder that Axon may write to", dir, err)
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("envoy.dir: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(f.Close(),
+			fmt.Errorf("envoy.dir: %s: another axon runs an envoy from here (%w); end it, or set envoy.dir to another folder", dir, err))
+	}
+	return func() { _ = f.Close() }, nil
+}
