@@ -1,0 +1,142 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"axon/xds/plan"
+	"axon/xds/topology"
+)
+
+func topologyCommand() *cobra.Command {
+	var path string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "topology",
+		Short: "Show workers, groups and stream writers, and why each is where it is",
+		Long: `Shows what was found in Synapse's files and what was made of it: the processes and their addresses, the groups that
+share a job and why these workers are in them, and who writes which stream. The groups section of axon.yaml overrules
+what is inferred.`,
+		Example: "  axon topology -c axon.yaml\n  axon topology -c axon.yaml --json | jq '.groups[] | {name, workers}'",
+		Args:    usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := load(path)
+			if err != nil {
+				return err
+			}
+			view := viewOf(d)
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), view)
+			}
+			view.print(cmd.OutOrStdout())
+			return nil
+		},
+	}
+	configFlag(cmd, &path)
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+// topologyView is what axon topology shows.
+type topologyView struct {
+	ServerName string       `json:"server_name"`
+	Workers    []workerView `json:"workers"`
+	Groups     []groupView  `json:"groups"`
+	Streams    []streamView `json:"stream_writers"`
+	Services   []workerView `json:"services,omitempty"`
+	Warnings   []string     `json:"warnings,omitempty"`
+}
+
+type workerView struct {
+	Name      string   `json:"name"`
+	Addresses []string `json:"addresses"`
+	Resources []string `json:"resources,omitempty"`
+	Groups    []string `json:"groups,omitempty"`
+	Source    string   `json:"source"`
+	Reason    string   `json:"reason,omitempty"`
+}
+
+type groupView struct {
+	Name     string   `json:"name"`
+	Workers  []string `json:"workers"`
+	Fallback string   `json:"fallback,omitempty"`
+	Reason   string   `json:"reason"`
+}
+
+type streamView struct {
+	Stream  string   `json:"stream"`
+	Writers []string `json:"writers"`
+	Strict  bool     `json:"strict"`
+}
+
+func viewOf(d deployment) topologyView {
+	v := topologyView{ServerName: d.topology.ServerName}
+	for _, w := range append([]*topology.Worker{d.topology.Main}, d.topology.Workers...) {
+		v.Workers = append(v.Workers, workerViewOf(w, d.plan))
+	}
+	for _, g := range d.plan.Groups {
+		v.Groups = append(v.Groups, groupView{string(g.Name), g.Serving(), g.Fallback, g.Reason})
+	}
+	for _, stream := range topology.Streams {
+		v.Streams = append(v.Streams, streamView{string(stream), d.topology.StreamWriters[stream], topology.Strict[stream]})
+	}
+	for name, s := range map[string]*topology.Service{"delegated_auth": d.topology.DelegatedAuth, "media_repo": d.topology.MediaRepo} {
+		if s != nil {
+			v.Services = append(v.Services, workerView{Name: name, Addresses: []string{s.Address.String()}, Source: s.Source.String()})
+		}
+	}
+	slices.SortFunc(v.Services, func(a, b workerView) int { return strings.Compare(a.Name, b.Name) })
+	for _, w := range d.topology.Warnings {
+		v.Warnings = append(v.Warnings, fmt.Sprintf("%s: %s", w.Source, w.Text))
+	}
+	return v
+}
+
+func workerViewOf(w *topology.Worker, p *plan.Plan) workerView {
+	v := workerView{Name: w.Name, Addresses: []string{}, Resources: w.Resources(), Groups: p.GroupsOf(w.Name), Source: w.Source.String(), Reason: w.Why}
+	for _, l := range w.Listeners {
+		v.Addresses = append(v.Addresses, l.Address.String())
+	}
+	return v
+}
+
+func (v topologyView) print(out io.Writer) {
+	fmt.Fprintf(out, "%s\n\n", v.ServerName)
+	var rows []table.Row
+	for _, w := range append(v.Workers, v.Services...) {
+		rows = append(rows, table.Row{w.Name, orDash(w.Addresses), orDash(w.Resources), orDash(w.Groups), w.Source, w.Reason})
+	}
+	printTable(out, "WORKERS", table.Row{"name", "address", "resources", "groups", "described in", "address from"}, rows)
+	rows = nil
+	for _, g := range v.Groups {
+		rows = append(rows, table.Row{g.Name, orDash(g.Workers), orDash([]string{g.Fallback}), g.Reason})
+	}
+	printTable(out, "GROUPS", table.Row{"name", "workers", "fallback", "because"}, rows)
+	rows = nil
+	for _, s := range v.Streams {
+		rows = append(rows, table.Row{s.Stream, orDash(s.Writers), strictText(s.Strict)})
+	}
+	printTable(out, "STREAM WRITERS", table.Row{"stream", "writers", "elsewhere"}, rows)
+	for _, w := range v.Warnings {
+		fmt.Fprintf(out, "warning: %s\n", w)
+	}
+}
+
+func strictText(strict bool) string {
+	if strict {
+		return "Synapse answers 500"
+	}
+	return "Synapse passes it on"
+}
+
+func orDash(all []string) string {
+	if text := strings.Join(all, " "); text != "" {
+		return text
+	}
+	return "-"
+}
