@@ -18,9 +18,9 @@ const PointsPerWorker = 16384
 // noSpill keeps Envoy from sending a share of the requests to main as soon as one worker is gone (its default is 140).
 const noSpill = 100_000
 
-// usesRing says whether a hashed cluster is a ring. Without main as its lightest host (strict writers have no stand-in) a
+// UsesRing says whether a hashed cluster is a ring. Without main as its lightest host (strict writers have no stand-in) a
 // ring would move other workers' users at each loss, so Maglev does it.
-func usesRing(balance plan.Balance, c plan.Cluster) bool {
+func UsesRing(balance plan.Balance, c plan.Cluster) bool {
 	return c.Hashed && balance == plan.RingHash && c.Fallback != nil
 }
 
@@ -28,7 +28,7 @@ func usesRing(balance plan.Balance, c plan.Cluster) bool {
 // scales every host's points by the lightest one's, so each worker keeps exactly PointsPerWorker points whoever dies, main
 // has one, and takes over when it is the last. Elsewhere main stands behind them.
 func loadAssignment(balance plan.Balance, c plan.Cluster) *endpoints {
-	ring := usesRing(balance, c)
+	ring := UsesRing(balance, c)
 	workers := &endpointv3.LocalityLbEndpoints{}
 	for _, m := range c.Members {
 		e := endpoint(m)
