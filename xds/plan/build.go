@@ -76,10 +76,10 @@ func groups(t *topology.Topology, overrules map[string][]string, fault at) ([]Gr
 	return append(all, Group{Name: Main, Reason: "everything else"}), errors.Join(faults...)
 }
 
-// fallback is main where it may take over from a group's workers: where it serves the resource, and, for a strict
-// stream, never.
+// fallback is main where it may take over from a group's workers: where it serves the resource. It never does for a
+// strict stream, nor for media: what it stored, or failed to find, on its own disk would be worse than an error.
 func fallback(t *topology.Topology, j job, g Group) string {
-	strict := topology.Strict[topology.Stream(j.group)]
+	strict := topology.Strict[topology.Stream(j.group)] || j.group == Media
 	if len(g.Workers) == 0 || strict || !t.Main.Serves(j.resource) {
 		return ""
 	}

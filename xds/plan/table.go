@@ -32,7 +32,6 @@ var (
 	get       = []string{"GET", "HEAD"} // Synapse answers HEAD wherever it answers GET
 	post      = []string{"POST"}
 	put       = []string{"PUT"}
-	del       = []string{"DELETE"}
 	putDelete = []string{"PUT", "DELETE"}
 	postPut   = []string{"POST", "PUT"}
 	anyMethod []string

@@ -37,7 +37,10 @@ func ParseTemplate(text string) (Template, error) {
 		return t, fmt.Errorf("template %q: no leading slash", text)
 	}
 	if strings.Join(templateTokens.FindAllString(text, -1), "") != text {
-		return t, fmt.Errorf("template %q: unbalanced braces, or ** before the end", text)
+		return t, fmt.Errorf("template %q: unbalanced braces", text)
+	}
+	if strings.Contains(strings.TrimSuffix(text, "**"), "**") {
+		return t, fmt.Errorf("template %q: ** before the end", text)
 	}
 	for _, token := range templateTokens.FindAllString(text, -1) {
 		t.parts = append(t.parts, parsePart(token))
@@ -116,10 +119,11 @@ func (p part) regex() string {
 // Under narrows the template to the paths that begin with prefix and with no longer one of its own Prefixes: none, one, or
 // several templates that together match them.
 func (t Template) Under(prefix string) []Template {
+	afterLead := slices.IndexFunc(append(slices.Clone(t.parts), part{}), func(p part) bool { return p.literals == nil })
 	var narrowed []Template
 	for _, rest := range under(t.parts, prefix) {
-		if len(rest) > 0 && rest[0].literals != nil && !slices.Contains(rest[0].literals, "") {
-			continue
+		if len(rest) > len(t.parts)-afterLead && !slices.Contains(rest[0].literals, "") {
+			continue // what is left begins with more of the leading literals
 		}
 		parts := append([]part{{literals: []string{prefix}}}, rest...)
 		narrowed = append(narrowed, Template{text: t.text, parts: parts})
