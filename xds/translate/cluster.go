@@ -19,11 +19,12 @@ const (
 	// upstreamIdle is less than the shortest time for which Synapse keeps an idle connection (90 s), so that no request
 	// is sent into a connection that is being closed.
 	upstreamIdle = 60 * time.Second
-	// dnsRefresh is how soon a worker's new address is found where workers are known by DNS names.
-	dnsRefresh = 5 * time.Second
 	// manyRequests raises the circuit breakers: long polls are requests, and Envoy's 1024 breaks a homeserver.
 	manyRequests = 100_000
 	manyRetries  = 10_000
+	// systemCAs is where Debian, Alpine and distroless images keep the certificates that everybody trusts; Envoy 1.40 does
+	// not find them by itself.
+	systemCAs = "/etc/ssl/certs/ca-certificates.crt"
 	// maxRing is Envoy's own limit of points on a ring.
 	maxRing = 8 << 20
 )
@@ -61,7 +62,6 @@ func discover(c *clusterv3.Cluster, dns bool) {
 	if dns {
 		c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STRICT_DNS}
 		c.DnsLookupFamily = clusterv3.Cluster_V4_PREFERRED // one address a worker: two would be two hosts of one name
-		c.DnsRefreshRate = seconds(dnsRefresh)
 		return
 	}
 	c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS}
@@ -76,7 +76,7 @@ func ads() *corev3.ConfigSource {
 }
 
 func hash(built *clusterv3.Cluster, balance plan.Balance, c plan.Cluster) {
-	if !usesRing(balance, c) {
+	if !UsesRing(balance, c) {
 		built.LbPolicy = clusterv3.Cluster_MAGLEV
 		return
 	}
@@ -103,9 +103,7 @@ func upstreamTLS(host string) *corev3.TransportSocket {
 		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: pack(&tlsv3.UpstreamTlsContext{
 			Sni: host,
 			CommonTlsContext: &tlsv3.CommonTlsContext{ValidationContextType: &tlsv3.CommonTlsContext_ValidationContext{
-				ValidationContext: &tlsv3.CertificateValidationContext{
-					SystemRootCerts: &tlsv3.CertificateValidationContext_SystemRootCerts{},
-				},
+				ValidationContext: &tlsv3.CertificateValidationContext{TrustedCa: file(systemCAs)},
 			}},
 			AutoSniSanValidation: true,
 		})},

@@ -1,0 +1,164 @@
+package translate
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	diff "github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"sigs.k8s.io/yaml"
+
+	"axon/envoy"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files, and remove stale ones")
+
+// TestGolden compares what becomes of each deployment with testdata/CASE.envoy.yaml, and has the real Envoy validate it.
+func TestGolden(t *testing.T) {
+	binary, err := envoy.Find("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale, _ := filepath.Glob("testdata/*.envoy.yaml")
+	for _, name := range caseNames(t) {
+		golden := filepath.Join("testdata", name+".envoy.yaml")
+		stale = slices.DeleteFunc(stale, func(file string) bool { return file == golden })
+		t.Run(name, func(t *testing.T) {
+			r := Translate(planOf(t, name))
+			compare(t, golden, show(t, r))
+			static, err := Static(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bootstrap := &bootstrapv3.Bootstrap{Node: &corev3.Node{Id: "test", Cluster: "test"}, StaticResources: static}
+			if err := envoy.Validate(t.Context(), binary, bootstrap); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for _, file := range stale {
+		if !*update {
+			t.Errorf("%s: no such case any more; run with -update", file)
+		} else if err := os.Remove(file); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func compare(t *testing.T, golden, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := diff.Diff(string(want), got); d != "" {
+		t.Errorf("%s (-want +got):\n%s", golden, d)
+	}
+}
+
+// show writes resources as YAML. Of the routes, whose tree is a megabyte as YAML, it gives one whole route of each name and then a
+// line for each place where it stands.
+func show(t *testing.T, r Resources) string {
+	t.Helper()
+	var b strings.Builder
+	for _, l := range r.Listeners {
+		document(t, &b, "listener", l)
+	}
+	for _, c := range r.Clusters {
+		document(t, &b, "cluster", c)
+	}
+	for _, e := range r.Endpoints {
+		document(t, &b, "endpoints", e)
+	}
+	for _, rc := range r.Routes {
+		showRoutes(t, &b, rc)
+	}
+	return b.String()
+}
+
+func document(t *testing.T, b *strings.Builder, kind string, m proto.Message) {
+	t.Helper()
+	asJSON, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asYAML, err := yaml.JSONToYAML(asJSON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(b, "--- # %s\n%s", kind, asYAML)
+}
+
+func showRoutes(t *testing.T, b *strings.Builder, rc *routev3.RouteConfiguration) {
+	t.Helper()
+	nodes := nodesOf(t, rc)
+	whole := map[string]*routev3.Route{}
+	for _, prefix := range slices.Sorted(maps.Keys(nodes)) {
+		for _, r := range nodes[prefix] {
+			whole[r.Name] = cmp.Or(whole[r.Name], r)
+		}
+	}
+	rc = proto.CloneOf(rc)
+	rc.VirtualHosts[0].Matcher = nil
+	document(t, b, "routes, without their tree", rc)
+	for _, name := range slices.Sorted(maps.Keys(whole)) {
+		document(t, b, "the first route of its name", whole[name])
+	}
+	fmt.Fprintf(b, "--- # tree: prefix, then the routes under it in their order\n")
+	for _, prefix := range slices.Sorted(maps.Keys(nodes)) {
+		fmt.Fprintf(b, "%s:\n", prefix)
+		for _, r := range nodes[prefix] {
+			fmt.Fprintf(b, "- %s\n", line(r))
+		}
+	}
+}
+
+// line is a route's match and name.
+func line(r *routev3.Route) string {
+	m := r.Match
+	text := cmp.Or(m.GetPath(), m.GetSafeRegex().GetRegex(), m.GetPrefix()+"…")
+	for _, h := range m.Headers {
+		text = cmp.Or(h.GetStringMatch().GetExact(), h.GetStringMatch().GetSafeRegex().GetRegex()) + " " + text
+	}
+	for _, q := range m.QueryParameters {
+		text += "?" + q.Name + "=" + cmp.Or(q.GetStringMatch().GetExact(), q.GetStringMatch().GetSafeRegex().GetRegex())
+	}
+	return fmt.Sprintf("%s → %s", text, r.Name)
+}
+
+// nodesOf takes a route configuration's tree apart.
+func nodesOf(t *testing.T, rc *routev3.RouteConfiguration) map[string][]*routev3.Route {
+	t.Helper()
+	nodes := map[string][]*routev3.Route{}
+	tree := rc.VirtualHosts[0].Matcher.GetOnNoMatch().GetMatcher().GetMatcherTree()
+	for prefix, node := range tree.GetPrefixMatchMap().GetMap() {
+		nodes[prefix] = routesOf(t, node)
+	}
+	return nodes
+}
+
+func routesOf(t *testing.T, node *xdsmatcherv3.Matcher_OnMatch) []*routev3.Route {
+	t.Helper()
+	list := &routev3.RouteList{}
+	if err := node.GetAction().GetTypedConfig().UnmarshalTo(list); err != nil {
+		t.Fatal(err)
+	}
+	return list.Routes
+}
