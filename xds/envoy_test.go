@@ -109,7 +109,7 @@ type realEnvoy struct {
 
 func startEnvoy(t *testing.T, protocol corev3.ApiConfigSource_ApiType) *realEnvoy {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "xds") // t.TempDir is too long for a socket's path
+	dir, err := os.MkdirTemp("", "xds") // t.TempDir is too long for the path of a socket
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
-	matcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
+	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
@@ -12,7 +12,7 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	envoymatcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -56,27 +56,27 @@ func frontRoutes(t *testing.T, name string, hello, rest *routev3.Route) *routev3
 	t.Helper()
 	return &routev3.RouteConfiguration{Name: name, VirtualHosts: []*routev3.VirtualHost{{
 		Name: "all", Domains: []string{"*"},
-		Matcher: prefixes(t, map[string]*matcherv3.Matcher_OnMatch{
+		Matcher: prefixes(t, map[string]*xdsmatcherv3.Matcher_OnMatch{
 			"/hello": action(t, hello),
 			"/":      action(t, &routev3.RouteList{Routes: []*routev3.Route{rest}}),
 		}),
 	}}}
 }
 
-func prefixes(t *testing.T, m map[string]*matcherv3.Matcher_OnMatch) *matcherv3.Matcher {
+func prefixes(t *testing.T, m map[string]*xdsmatcherv3.Matcher_OnMatch) *xdsmatcherv3.Matcher {
 	t.Helper()
-	return &matcherv3.Matcher{MatcherType: &matcherv3.Matcher_MatcherTree_{MatcherTree: &matcherv3.Matcher_MatcherTree{
+	return &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherTree_{MatcherTree: &xdsmatcherv3.Matcher_MatcherTree{
 		Input: &xdscorev3.TypedExtensionConfig{Name: "path", TypedConfig: anyOf(t,
-			&envoymatcherv3.HttpRequestHeaderMatchInput{HeaderName: ":path"})},
-		TreeType: &matcherv3.Matcher_MatcherTree_PrefixMatchMap{
-			PrefixMatchMap: &matcherv3.Matcher_MatcherTree_MatchMap{Map: m},
+			&matcherv3.HttpRequestHeaderMatchInput{HeaderName: ":path"})},
+		TreeType: &xdsmatcherv3.Matcher_MatcherTree_PrefixMatchMap{
+			PrefixMatchMap: &xdsmatcherv3.Matcher_MatcherTree_MatchMap{Map: m},
 		},
 	}}}
 }
 
-func action(t *testing.T, m proto.Message) *matcherv3.Matcher_OnMatch {
+func action(t *testing.T, m proto.Message) *xdsmatcherv3.Matcher_OnMatch {
 	t.Helper()
-	return &matcherv3.Matcher_OnMatch{OnMatch: &matcherv3.Matcher_OnMatch_Action{
+	return &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Action{
 		Action: &xdscorev3.TypedExtensionConfig{Name: "route", TypedConfig: anyOf(t, m)},
 	}}
 }
@@ -104,8 +104,8 @@ func hashed(regex, substitution string) *routev3.Route {
 	route.GetRoute().HashPolicy = []*routev3.RouteAction_HashPolicy{{
 		PolicySpecifier: &routev3.RouteAction_HashPolicy_Header_{Header: &routev3.RouteAction_HashPolicy_Header{
 			HeaderName: ":path",
-			RegexRewrite: &envoymatcherv3.RegexMatchAndSubstitute{
-				Pattern: &envoymatcherv3.RegexMatcher{Regex: regex}, Substitution: substitution,
+			RegexRewrite: &matcherv3.RegexMatchAndSubstitute{
+				Pattern: &matcherv3.RegexMatcher{Regex: regex}, Substitution: substitution,
 			},
 		}},
 	}}

@@ -17,6 +17,6 @@ func (l logger) Errorf(format string, args ...any) { l.write(slog.LevelError, fo
 
 func (l logger) write(level slog.Level, format string, args []any) {
 	if ctx := context.Background(); l.log.Enabled(ctx, level) {
-		l.log.Log(ctx, level, fmt.Sprintf(format, args...))
+		l.log.Log(ctx, level, "go-control-plane", "message", fmt.Sprintf(format, args...))
 	}
 }

@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -233,10 +234,10 @@ func TestCloseEndsStreams(t *testing.T) {
 	wait(t, func() bool { return len(r.State().Envoys) == 2 })
 	r.Close()
 	r.grpc.GracefulStop() // hangs on an open stream
-	if _, err := delta.stream.Recv(); err != io.EOF {
+	if _, err := delta.stream.Recv(); !errors.Is(err, io.EOF) {
 		t.Errorf("delta: %v", err)
 	}
-	if _, err := world.stream.Recv(); err != io.EOF {
+	if _, err := world.stream.Recv(); !errors.Is(err, io.EOF) {
 		t.Errorf("state of the world: %v", err)
 	}
 	if envoys := r.State().Envoys; len(envoys) != 0 {

@@ -66,8 +66,7 @@ func NewSnapshot(r translate.Resources) (*cachev3.Snapshot, error) {
 func assemble(resources map[Type]map[string]types.Resource) (*cachev3.Snapshot, error) {
 	snapshot := new(cachev3.Snapshot)
 	for t, named := range resources {
-		snapshot.Resources[cachev3.GetResponseType(typeURLs[t])] =
-			cachev3.NewResources("", slices.Collect(maps.Values(named)))
+		snapshot.Resources[cachev3.GetResponseType(typeURLs[t])] = cachev3.NewResources("", slices.Collect(maps.Values(named)))
 	}
 	// Done here, because two caches share the snapshot and would otherwise both do it on first use.
 	if err := snapshot.ConstructVersionMap(); err != nil {

@@ -5,12 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	matcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
+	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/aggregate/v3" // in references
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
-	envoymatcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -104,9 +103,9 @@ func TestNewSnapshotRefuses(t *testing.T) {
 		},
 		"a route in a matcher within a matcher to an unknown cluster": {
 			change: func(r *translate.Resources) {
-				inner := prefixes(t, map[string]*matcherv3.Matcher_OnMatch{"/a/b": action(t, to("nope"))})
-				r.Routes[0].VirtualHosts[0].Matcher.OnNoMatch = &matcherv3.Matcher_OnMatch{
-					OnMatch: &matcherv3.Matcher_OnMatch_Matcher{Matcher: inner},
+				inner := prefixes(t, map[string]*xdsmatcherv3.Matcher_OnMatch{"/a/b": action(t, to("nope"))})
+				r.Routes[0].VirtualHosts[0].Matcher.OnNoMatch = &xdsmatcherv3.Matcher_OnMatch{
+					OnMatch: &xdsmatcherv3.Matcher_OnMatch_Matcher{Matcher: inner},
 				}
 			},
 			want: []string{`route configuration "http": virtual_hosts[0].matcher.on_no_match.matcher.matcher_tree` +
@@ -166,23 +165,23 @@ func TestNewSnapshotRefuses(t *testing.T) {
 	}
 }
 
-func predicate(t *testing.T, regex string) *matcherv3.Matcher {
+func predicate(t *testing.T, regex string) *xdsmatcherv3.Matcher {
 	t.Helper()
-	single := &matcherv3.Matcher_MatcherList_Predicate_SinglePredicate{
+	single := &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate{
 		Input: prefixes(t, nil).GetMatcherTree().GetInput(),
-		Matcher: &matcherv3.Matcher_MatcherList_Predicate_SinglePredicate_ValueMatch{
-			ValueMatch: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{
-				SafeRegex: &matcherv3.RegexMatcher{
+		Matcher: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_ValueMatch{
+			ValueMatch: &xdsmatcherv3.StringMatcher{MatchPattern: &xdsmatcherv3.StringMatcher_SafeRegex{
+				SafeRegex: &xdsmatcherv3.RegexMatcher{
 					Regex:      regex,
-					EngineType: &matcherv3.RegexMatcher_GoogleRe2{GoogleRe2: &matcherv3.RegexMatcher_GoogleRE2{}},
+					EngineType: &xdsmatcherv3.RegexMatcher_GoogleRe2{GoogleRe2: &xdsmatcherv3.RegexMatcher_GoogleRE2{}},
 				},
 			}},
 		},
 	}
-	return &matcherv3.Matcher{MatcherType: &matcherv3.Matcher_MatcherList_{MatcherList: &matcherv3.Matcher_MatcherList{
-		Matchers: []*matcherv3.Matcher_MatcherList_FieldMatcher{{
-			Predicate: &matcherv3.Matcher_MatcherList_Predicate{
-				MatchType: &matcherv3.Matcher_MatcherList_Predicate_SinglePredicate_{SinglePredicate: single},
+	return &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{MatcherList: &xdsmatcherv3.Matcher_MatcherList{
+		Matchers: []*xdsmatcherv3.Matcher_MatcherList_FieldMatcher{{
+			Predicate: &xdsmatcherv3.Matcher_MatcherList_Predicate{
+				MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_{SinglePredicate: single},
 			},
 			OnMatch: action(t, to("main")),
 		}},
@@ -191,7 +190,6 @@ func predicate(t *testing.T, regex string) *matcherv3.Matcher {
 
 // A name with a typing mistake would switch a check off.
 func TestFieldsThatAreLookedAtExist(t *testing.T) {
-	_ = &envoymatcherv3.RegexMatcher{}
 	fields := []protoreflect.FullName{envoyRegex, xdsRegex, substitution, anyURL}
 	for name := range references {
 		fields = append(fields, name)

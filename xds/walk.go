@@ -119,11 +119,9 @@ var backReference = regexp.MustCompile(`\\[0-9]`)
 func groups(parent protoreflect.Message, text string) error {
 	pattern := parent.Get(parent.Descriptor().Fields().ByName("pattern")).Message()
 	re, err := regexp.Compile(pattern.Get(pattern.Descriptor().Fields().ByName("regex")).String())
-	if err != nil {
-		return nil // said where the pattern stands
-	}
 	for _, ref := range backReference.FindAllString(text, -1) {
-		if n := int(ref[1] - '0'); n > re.NumSubexp() {
+		// A pattern that does not compile is a fault of its own field.
+		if n := int(ref[1] - '0'); err == nil && n > re.NumSubexp() {
 			return fmt.Errorf("%q: the pattern has %d groups", text, re.NumSubexp())
 		}
 	}

@@ -100,8 +100,11 @@ func show(t *testing.T, top *topology.Topology) string {
 	for _, s := range topology.Streams {
 		writers = append(writers, yaml.MapItem{Key: string(s), Value: top.StreamWriters[s]})
 	}
-	doc := yaml.MapSlice{{Key: "server_name", Value: top.ServerName}, {Key: "processes", Value: workers},
-		{Key: "stream_writers", Value: writers}}
+	doc := yaml.MapSlice{
+		{Key: "server_name", Value: top.ServerName},
+		{Key: "processes", Value: workers},
+		{Key: "stream_writers", Value: writers},
+	}
 	add := func(key string, value any, is bool) {
 		if is {
 			doc = append(doc, yaml.MapItem{Key: key, Value: value})
@@ -116,8 +119,12 @@ func show(t *testing.T, top *topology.Topology) string {
 	add("delegated_auth", service(top.DelegatedAuth), top.DelegatedAuth != nil)
 	add("media_repo", service(top.MediaRepo), top.MediaRepo != nil)
 	if r := top.Redis; r != nil {
-		add("redis", yaml.MapSlice{{Key: "address", Value: r.Address.String()}, {Key: "database", Value: r.Database},
-			{Key: "tls", Value: r.TLS}, {Key: "source", Value: r.Source.String()}}, true)
+		add("redis", yaml.MapSlice{
+			{Key: "address", Value: r.Address.String()},
+			{Key: "database", Value: r.Database},
+			{Key: "tls", Value: r.TLS},
+			{Key: "source", Value: r.Source.String()},
+		}, true)
 	}
 	add("user_directory_worker", top.UserDirectoryWorker, top.UserDirectoryWorker != "")
 	add("media_jobs_worker", top.MediaJobsWorker, top.MediaJobsWorker != "")

@@ -122,10 +122,10 @@ func within(dir, path string) string {
 
 // configPaths resolves an item of synapse.config as Synapse's find_config_files does (config/_base.py).
 func configPaths(path string) ([]string, error) {
-	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		return []string{path}, nil
+	if isFolder(path) {
+		return inFolder(path, ".yaml")
 	}
-	return inFolder(path, ".yaml")
+	return []string{path}, nil
 }
 
 // workerPaths resolves an item of synapse.workers.
