@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -18,7 +19,7 @@ type deployment struct {
 	topology *topology.Topology
 	plan     *plan.Plan
 	// watched are the files and folders that it was read from.
-	watched []string
+	watched watched
 }
 
 // authzMargin is how much longer Envoy waits than a lookup may take, so that it hears the answer "no time".
@@ -26,21 +27,21 @@ const authzMargin = 100 * time.Millisecond
 
 // load reads a configuration file and all that it leads to. The error joins every fault of every file.
 func load(path string) (deployment, error) {
-	d := deployment{config: defaultConfig()}
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return d, err
-	}
-	d.watched = []string{path}
+	d := deployment{config: defaultConfig(), watched: watched{}}
+	d.watched.add(path)
 	file, err := yamlfile.Read(path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return d, fmt.Errorf("%w; name another with -c FILE", err)
+	case err != nil:
+		return d, err
 	}
 	dir := filepath.Dir(path)
 	faults := []error{file.DecodeStrict(&d.config), d.config.validate(file)}
-	d.watched = append(d.watched, topology.Files(d.config.Topology, dir)...)
+	d.watched.add(topology.Files(d.config.Topology, dir)...)
 	d.topology, err = topology.Load(d.config.Topology, file, dir)
 	if faults = append(faults, err); d.topology != nil {
+		d.config.resolve(dir)
 		d.plan, err = plan.Build(d.topology, d.config.Plan, file)
 		faults = append(faults, err)
 	}
@@ -53,6 +54,25 @@ func load(path string) (deployment, error) {
 	}
 	d.plan.Identity = &plan.Identity{Address: authz, Timeout: d.config.Identity.Timeout + authzMargin}
 	return d, nil
+}
+
+// resolve makes the paths of files that Envoy reads absolute: its working directory need not be ours.
+func (c Config) resolve(dir string) {
+	absolute := func(path string) string {
+		if path == "" || filepath.IsAbs(path) {
+			return path
+		}
+		full, err := filepath.Abs(filepath.Join(dir, path))
+		if err != nil { // there is no working directory; Envoy will say that the file is not there
+			return path
+		}
+		return full
+	}
+	for _, l := range c.Plan.Listeners {
+		if l.TLS != nil {
+			l.TLS.Certificate, l.TLS.Key = absolute(l.TLS.Certificate), absolute(l.TLS.Key)
+		}
+	}
 }
 
 func (d deployment) resources() translate.Resources { return translate.Translate(d.plan) }

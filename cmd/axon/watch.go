@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -26,10 +27,11 @@ func (f *frontDoor) watch(ctx context.Context) error {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
-	f.watchFolders(watcher, f.serving.Load().watched)
+	held := f.serving.Load().watched
+	f.watchFolders(watcher, held)
 
-	pause := time.NewTimer(0)
-	<-pause.C
+	look := time.NewTimer(0) // the first look is for what changed before the folders were watched
+	looking, asked, last := true, false, held
 	for {
 		select {
 		case <-ctx.Done():
@@ -37,19 +39,32 @@ func (f *frontDoor) watch(ctx context.Context) error {
 		case err := <-watcher.Errors:
 			f.log.Warn("a change of the configuration may have gone unseen; SIGHUP reads it again", "error", err)
 		case <-watcher.Events:
-			pause.Reset(settle)
+			if !looking { // an event does not put the look off: a busy log in a watched folder would do so for ever
+				looking = true
+				look.Reset(settle)
+			}
 		case <-hup:
-			pause.Reset(0)
-		case <-pause.C:
-			f.watchFolders(watcher, f.again(ctx))
+			looking, asked = true, true
+			look.Reset(0)
+		case <-look.C:
+			now := held.now()
+			changed, settled := !maps.Equal(now, held), maps.Equal(now, last)
+			if asked || changed && settled {
+				held, asked = f.again(ctx), false
+				f.watchFolders(watcher, held)
+				now, changed = held, true // a look at what is watched from now on
+			}
+			if last, looking = now, changed; looking {
+				look.Reset(settle)
+			}
 		}
 	}
 }
 
 // watchFolders watches the folders that paths are or stand in: files are replaced by renaming, and the links of a
 // ConfigMap's change one level above.
-func (f *frontDoor) watchFolders(watcher *fsnotify.Watcher, paths []string) {
-	for _, path := range paths {
+func (f *frontDoor) watchFolders(watcher *fsnotify.Watcher, paths watched) {
+	for path := range paths {
 		folder := path
 		if info, err := os.Stat(path); err != nil || !info.IsDir() {
 			folder = filepath.Dir(path)
@@ -61,7 +76,7 @@ func (f *frontDoor) watchFolders(watcher *fsnotify.Watcher, paths []string) {
 }
 
 // again reads the configuration and publishes it, or keeps what is in force. It gives what is to be watched.
-func (f *frontDoor) again(ctx context.Context) []string {
+func (f *frontDoor) again(ctx context.Context) watched {
 	d, err := load(f.path)
 	if err == nil {
 		_, err = d.validate(ctx)
