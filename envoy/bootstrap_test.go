@@ -37,8 +37,32 @@ func TestBootstrapGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, filepath.Join("testdata", "bootstrap", name+".yaml"), got)
+			golden(t, filepath.Join(goldenDir, name+".yaml"), got)
 		})
+	}
+	noStaleGolden(t, func(name string) bool { _, ok := tests[strings.TrimSuffix(name, ".yaml")]; return ok })
+}
+
+var goldenDir = filepath.Join("testdata", "bootstrap")
+
+// noStaleGolden finds, or with -update removes, the golden files of tests that are no more.
+func noStaleGolden(t *testing.T, known func(name string) bool) {
+	t.Helper()
+	files, err := os.ReadDir(goldenDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		file := filepath.Join(goldenDir, f.Name())
+		switch {
+		case known(f.Name()):
+		case !*update:
+			t.Errorf("%s is stale: remove it with -update", file)
+		default:
+			if err := os.Remove(file); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

@@ -116,12 +116,11 @@ func (s *Supervisor) Run(ctx context.Context) (err error) {
 
 // first starts an Envoy where none runs. A nil process without an error: the context has ended before.
 func (s *Supervisor) first(ctx context.Context) (*process, error) {
-	err := Validate(ctx, s.binary, s.bootstrap)
-	switch {
-	case ctx.Err() != nil:
-		return nil, nil
-	case err != nil:
+	if err := Validate(ctx, s.binary, s.bootstrap); err != nil && ctx.Err() == nil {
 		return nil, fmt.Errorf("bootstrap: %w", err)
+	}
+	if ctx.Err() != nil {
+		return nil, nil
 	}
 	return s.start()
 }

@@ -58,7 +58,7 @@ func TestAdminPages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer res.Body.Close() //nolint:errcheck // of no use here
+			defer res.Body.Close()
 			body, err := io.ReadAll(res.Body)
 			if err != nil || res.StatusCode != test.code || !strings.Contains(string(body), test.text) {
 				t.Errorf("%d %q, %v", res.StatusCode, body, err)
@@ -79,7 +79,7 @@ func TestAdminAnswersGRPCAtTheSameAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // of no use here
+	defer conn.Close()
 	got, err := healthv1.NewHealthClient(conn).Check(t.Context(), &healthv1.HealthCheckRequest{})
 	if err != nil || got.GetStatus() != healthv1.HealthCheckResponse_SERVING {
 		t.Errorf("%v, %v", got, err)

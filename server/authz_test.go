@@ -173,7 +173,7 @@ func TestASilentSynapseDelaysARequestNoLongerThanTheTimeOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer cache.Close() //nolint:errcheck // it cannot fail
+		defer cache.Close()
 		authz := NewAuthz(cache, nil, slog.New(slog.DiscardHandler))
 		start := time.Now()
 		got, err := authz.Check(t.Context(), checkRequest("/", "", "authorization", "Bearer t"))
@@ -210,7 +210,7 @@ func BenchmarkCheckCached(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer cache.Close() //nolint:errcheck // it cannot fail
+	defer cache.Close()
 	authz := NewAuthz(cache, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 	request := checkRequest("/_matrix/client/v3/sync?since=s1_2_3&timeout=30000&set_presence=offline", "198.51.100.1",
 		"authorization", "Bearer syt_YWxpY2U_qwertyuiopasdfghjklz_1a2B3c", "x-forwarded-for", "203.0.113.7", "user-agent", "Element/1.11")

@@ -52,7 +52,7 @@ func TestListen(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer l.Close() //nolint:errcheck // of no use here
+			defer l.Close()
 			conn, err := net.Dial(l.Addr().Network(), l.Addr().String())
 			if err != nil {
 				t.Fatal(err)

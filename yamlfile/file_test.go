@@ -76,8 +76,8 @@ func TestDecodeStrict(t *testing.T) {
 		"a number is text where text is wanted":             {yaml: "name: 1.20\n", want: config{Name: "1.20", Limits: limits{Low: 1}}},
 		"null is nothing, and leaves a struct its defaults": {yaml: "name:\nlimits:\nservice: ~\n", want: config{Limits: limits{Low: 1}}},
 		"an unknown key": {
-			yaml: "name: a\nlisteners:\n  - adress: b\n",
-			err:  `axon.yaml:3:5: listeners[0]: unknown key "adress", did you mean "address"?`,
+			yaml: "name: a\nlisteners:\n  - addrss: b\n",
+			err:  `axon.yaml:3:5: listeners[0]: unknown key "addrss", did you mean "address"?`,
 		},
 		"an unknown key like no other": {yaml: "completely: different\n", err: `axon.yaml:1:1: unknown key "completely"`},
 		"a key twice": {

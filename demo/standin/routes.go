@@ -75,8 +75,10 @@ var routes = []route{
 	{kind: Messages, methods: "GET HEAD", path: whole(room + `/messages`), token: true, answer: messages},
 	{kind: Typing, methods: "PUT", path: whole(room + `/typing/[^/]+`), stream: "typing", token: true},
 	{kind: Receipts, methods: "POST", path: whole(room + `/(?:receipt/.+|read_markers)`), stream: "receipts", token: true},
-	{kind: ThreadSubscription, methods: "PUT DELETE", path: whole(room + `/thread/[^/]+/subscription`),
-		stream: "thread_subscriptions", token: true},
+	{
+		kind: ThreadSubscription, methods: "PUT DELETE", path: whole(room + `/thread/[^/]+/subscription`),
+		stream: "thread_subscriptions", token: true,
+	},
 	{kind: ToDevice, methods: "PUT", path: whole(client(`/sendToDevice/.+`)), stream: "to_device", token: true},
 	{kind: PushRules, methods: "PUT DELETE", path: whole(client(`/pushrules/.+`)), stream: "push_rules", token: true},
 	{kind: Presence, methods: "GET HEAD", path: whole(client(`/presence/[^/]+/status`)), stream: "presence", token: true},

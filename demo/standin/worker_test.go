@@ -81,9 +81,11 @@ func start(t *testing.T, c standin.Config) *standin.Worker {
 func get(target string) request {
 	return request{method: http.MethodGet, target: target, token: "mat_two"}
 }
+
 func put(target string) request {
 	return request{method: http.MethodPut, target: target, token: "mat_two"}
 }
+
 func post(target string) request {
 	return request{method: http.MethodPost, target: target, token: "mat_two"}
 }

@@ -98,7 +98,7 @@ func (at *instance) await(ctx context.Context) error {
 			return err
 		}
 		if response, err := client.Do(request); err == nil {
-			response.Body.Close()
+			_ = response.Body.Close()
 			if response.StatusCode == http.StatusOK {
 				return nil
 			}

@@ -34,7 +34,7 @@ func (r *resolver) calls() int {
 	return len(r.asked)
 }
 
-// always answers the same after a while, or when the caller's patience ends.
+// answers is a resolver with one answer, given after a while unless the caller's patience ends first.
 func answers(id Identity, err error, after time.Duration) *resolver {
 	return &resolver{answer: func(ctx context.Context, _ Request) (Identity, error) {
 		select {
@@ -218,8 +218,13 @@ func TestMasquerading(t *testing.T) {
 		calls int
 	}{
 		"an application service is each of its users": {[]ask{
-			{"as", "", "@irc:hs"}, {"as", "@_irc_a:hs", "@_irc_a:hs"}, {"as", "@_irc_b:hs", "@_irc_b:hs"},
-			{"as", "", "@irc:hs"}, {"as", "@_irc_a:hs", "@_irc_a:hs"}, {"as", "@alice:hs", ""}, {"as", "@alice:hs", ""},
+			{"as", "", "@irc:hs"},
+			{"as", "@_irc_a:hs", "@_irc_a:hs"},
+			{"as", "@_irc_b:hs", "@_irc_b:hs"},
+			{"as", "", "@irc:hs"},
+			{"as", "@_irc_a:hs", "@_irc_a:hs"},
+			{"as", "@alice:hs", ""},
+			{"as", "@alice:hs", ""},
 		}, 4},
 		"a user cannot fill the cache by making user_ids up": {[]ask{
 			{"t", "@1:hs", "@alice:hs"}, {"t", "@2:hs", "@alice:hs"}, {"t", "@3:hs", "@alice:hs"}, {"t", "", "@alice:hs"},

@@ -37,16 +37,16 @@ type Resolver interface {
 }
 
 var (
-	// ErrNoToken: the request carries none that Synapse would read.
+	// ErrNoToken says that the request carries none that Synapse would read.
 	ErrNoToken = errors.New("no access token")
-	// ErrUnknownToken: Synapse knows no user for it. ErrUserLocked and ErrForbidden are special cases of it.
+	// ErrUnknownToken says that Synapse knows no user for it. ErrUserLocked and ErrForbidden are special cases of it.
 	ErrUnknownToken = errors.New("unknown access token")
-	// ErrUserLocked: the same token works again as soon as an administrator unlocks the user.
+	// ErrUserLocked is not for long: the same token works again as soon as an administrator unlocks the user.
 	ErrUserLocked = fmt.Errorf("%w: user locked", ErrUnknownToken)
-	// ErrForbidden: an application service asked for a user outside of its namespace.
+	// ErrForbidden says that an application service asked for a user outside of its namespace.
 	ErrForbidden = fmt.Errorf("%w: not a user of this application service", ErrUnknownToken)
-	// ErrUnavailable: nobody could answer now. ErrBusy is a special case of it.
+	// ErrUnavailable says that nobody could answer now. ErrBusy is a special case of it.
 	ErrUnavailable = errors.New("no answer")
-	// ErrBusy: so many lookups are under way (max_in_flight) that this one was not begun.
+	// ErrBusy says that so many lookups are under way (max_in_flight) that this one was not begun.
 	ErrBusy = fmt.Errorf("%w: too many lookups under way", ErrUnavailable)
 )

@@ -65,10 +65,12 @@ const aliceJSON = `{"user_id":"@alice:hs","is_guest":false,"device_id":"A"}`
 
 // unreachable is an address at which nothing listens.
 func unreachable(t *testing.T) topology.Address {
+	t.Helper()
 	return topology.Address{Path: filepath.Join(t.TempDir(), "none.sock")}
 }
 
 func newTestWhoami(t *testing.T, workers []topology.Address, fallback ...topology.Address) *Whoami {
+	t.Helper()
 	w := NewWhoami(prometheus.NewRegistry())
 	w.SetTargets(workers, fallback)
 	t.Cleanup(w.Close)
@@ -82,15 +84,18 @@ func TestWhoamiPassesOnWhatSynapseRecords(t *testing.T) {
 		headers http.Header
 	}{
 		"token, address and agent": {
-			Request{Token: "t", ForwardedFor: "203.0.113.7", UserAgent: "Element/1"}, "",
+			Request{Token: "t", ForwardedFor: "203.0.113.7", UserAgent: "Element/1"},
+			"",
 			http.Header{"Authorization": {"Bearer t"}, "X-Forwarded-For": {"203.0.113.7"}, "User-Agent": {"Element/1"}},
 		},
 		"as whom an application service acts": {
-			Request{Token: "t", UserID: "@a+b&c:hs", ForwardedFor: "::ffff:203.0.113.7"}, "user_id=%40a%2Bb%26c%3Ahs",
+			Request{Token: "t", UserID: "@a+b&c:hs", ForwardedFor: "::ffff:203.0.113.7"},
+			"user_id=%40a%2Bb%26c%3Ahs",
 			http.Header{"Authorization": {"Bearer t"}, "X-Forwarded-For": {"203.0.113.7"}},
 		},
 		"nothing that is no address or would break the call": {
-			Request{Token: "t", ForwardedFor: "unknown, 10.0.0.1", UserAgent: "a\r\nX-Evil: b"}, "",
+			Request{Token: "t", ForwardedFor: "unknown, 10.0.0.1", UserAgent: "a\r\nX-Evil: b"},
+			"",
 			http.Header{"Authorization": {"Bearer t"}},
 		},
 	}
