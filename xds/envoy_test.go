@@ -1,7 +1,6 @@
 package xds
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -22,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"axon/envoy"
+	"axon/envoy/envoytest"
 	"axon/xds/translate"
 )
 
@@ -132,33 +131,8 @@ func startEnvoy(t *testing.T, protocol corev3.ApiConfigSource_ApiType) *realEnvo
 		t.Fatal(err)
 	}
 	bootstrap.DynamicResources.AdsConfig.ApiType = protocol
-	config, err := envoy.BootstrapJSON(bootstrap)
-	if err != nil {
-		t.Fatal(err)
-	}
-	execute(t, "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning", "--config-yaml", string(config))
+	envoytest.Start(t, bootstrap)
 	return e
-}
-
-func execute(t *testing.T, args ...string) {
-	t.Helper()
-	binary := os.Getenv("ENVOY")
-	if binary == "" {
-		binary = filepath.Join("..", "bin", "envoy")
-	}
-	var output bytes.Buffer
-	command := exec.Command(binary, args...)
-	command.Stdout, command.Stderr = &output, &output
-	if err := command.Start(); err != nil {
-		t.Fatalf("%v; run \"make envoy\"", err)
-	}
-	t.Cleanup(func() {
-		command.Process.Kill()
-		command.Wait()
-		if t.Failed() {
-			t.Logf("Envoy's log:\n%s", output.Bytes())
-		}
-	})
 }
 
 // serve starts a control plane where Envoy looks for it.

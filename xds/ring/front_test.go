@@ -1,7 +1,6 @@
 package ring
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,8 +16,8 @@ import (
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	"google.golang.org/protobuf/encoding/protojson"
 
+	"axon/envoy/envoytest"
 	"axon/xds/plan"
 	"axon/xds/topology"
 	"axon/xds/translate"
@@ -53,41 +51,15 @@ func startFront(t *testing.T, p *plan.Plan, prepare func(translate.Resources)) *
 		adminFile: filepath.Join(t.TempDir(), "admin"),
 	}
 	t.Cleanup(f.http.CloseIdleConnections)
-	f.execute(t, &bootstrapv3.Bootstrap{
+	envoytest.Start(t, &bootstrapv3.Bootstrap{
 		Node:            &corev3.Node{Id: "front", Cluster: "front"},
 		StaticResources: static,
 		Admin: &bootstrapv3.Admin{Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
 			Address: "127.0.0.1", PortSpecifier: &corev3.SocketAddress_PortValue{},
 		}}}},
-	})
+	}, "--admin-address-path", f.adminFile)
 	f.await(t)
 	return f
-}
-
-func (f *front) execute(t *testing.T, bootstrap *bootstrapv3.Bootstrap) {
-	t.Helper()
-	config, err := protojson.Marshal(bootstrap)
-	if err != nil {
-		t.Fatal(err)
-	}
-	binary := os.Getenv("ENVOY")
-	if binary == "" {
-		binary = filepath.Join("..", "..", "bin", "envoy")
-	}
-	var output bytes.Buffer
-	command := exec.Command(binary, "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning",
-		"--admin-address-path", f.adminFile, "--config-yaml", string(config))
-	command.Stdout, command.Stderr = &output, &output
-	if err := command.Start(); err != nil {
-		t.Fatalf("%v; run \"make envoy\"", err)
-	}
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-		if t.Failed() {
-			t.Logf("Envoy's log:\n%s", output.Bytes())
-		}
-	})
 }
 
 // await returns when Envoy listens.

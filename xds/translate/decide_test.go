@@ -3,7 +3,6 @@ package translate
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,7 +15,7 @@ import (
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 
-	"axon/envoy"
+	"axon/envoy/envoytest"
 	"axon/xds/plan"
 	"axon/xds/topology"
 )
@@ -130,39 +129,10 @@ func startEnvoy(t *testing.T, p *plan.Plan) front {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, &bootstrapv3.Bootstrap{Node: &corev3.Node{Id: "test", Cluster: "test"}, StaticResources: static})
+	envoytest.Start(t, &bootstrapv3.Bootstrap{Node: &corev3.Node{Id: "test", Cluster: "test"}, StaticResources: static})
 	f := front{address: p.Listeners[0].Address.String(), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}, Timeout: 10 * time.Second}}
 	f.wait(t)
 	return f
-}
-
-// run has an Envoy until the test ends.
-func run(t *testing.T, bootstrap *bootstrapv3.Bootstrap) {
-	t.Helper()
-	binary, err := envoy.Find("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := envoy.DefaultConfig()
-	config.Dir, config.Drain, config.Concurrency = t.TempDir(), 0, 1
-	config.Admin = "unix:" + config.Dir + "/a"
-	admin, err := envoy.Bootstrap(envoy.BootstrapOptions{NodeID: "test", Cluster: "test", Admin: config.Admin, XDS: "127.0.0.1:1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	bootstrap.Admin = admin.Admin
-	s, err := envoy.NewSupervisor(envoy.Options{Config: config, Binary: binary, Bootstrap: bootstrap, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	ctx := t.Context()
-	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
 }
 
 func (f front) wait(t *testing.T) {

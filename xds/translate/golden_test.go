@@ -21,16 +21,14 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"axon/envoy"
+	"axon/envoy/envoytest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files, and remove stale ones")
 
 // TestGolden compares what becomes of each deployment with testdata/CASE.envoy.yaml, and has the real Envoy validate it.
 func TestGolden(t *testing.T) {
-	binary, err := envoy.Find("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary := envoytest.Binary(t)
 	stale, _ := filepath.Glob("testdata/*.envoy.yaml")
 	for _, name := range caseNames(t) {
 		golden := filepath.Join("testdata", name+".envoy.yaml")
