@@ -3,6 +3,7 @@ package envoytest
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,7 +41,7 @@ func Start(t testing.TB, bootstrap *bootstrapv3.Bootstrap, args ...string) {
 	}
 	args = append([]string{"--disable-hot-restart", "--concurrency", "1", "--log-level", "warning", "--config-path", file}, args...)
 	var output bytes.Buffer
-	command := exec.Command(Binary(t), args...)
+	command := exec.CommandContext(context.WithoutCancel(t.Context()), Binary(t), args...)
 	command.Stdout, command.Stderr = &output, &output
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
