@@ -41,6 +41,7 @@ worker chosen while all are healthy. Nothing is sent. The URL may be a path; quo
 				return err
 			}
 			e := explain.Explain(d.plan, r)
+			e.Target = redacted(e.Target)
 			if strings.Contains(e.KeyFrom, "the token") && e.Key != affinity.UserKey(user) {
 				e.Key = secret
 			}
@@ -70,6 +71,9 @@ func requestOf(method, url, user, source string, headers []string) (explain.Requ
 			return r, fmt.Errorf("--source %q: not an IP address", source)
 		}
 	}
+	if host := hostOf(url); host != "" {
+		r.Header.Set("Host", host)
+	}
 	for _, h := range headers {
 		name, value, ok := strings.Cut(h, ":")
 		if !ok || strings.TrimSpace(name) == "" {
@@ -80,7 +84,15 @@ func requestOf(method, url, user, source string, headers []string) (explain.Requ
 	return r, nil
 }
 
-var schemeAndHost = regexp.MustCompile(`^[a-z]+://[^/?]*`)
+var schemeAndHost = regexp.MustCompile(`^[a-z]+://([^/?#]*)`)
+
+// hostOf is the host of a URL, empty for a path.
+func hostOf(url string) string {
+	if m := schemeAndHost.FindStringSubmatch(url); m != nil {
+		return m[1]
+	}
+	return ""
+}
 
 // target is the raw path and query of a URL: nothing is decoded, as nothing is on the way through Envoy.
 func target(url string) string {
@@ -106,7 +118,7 @@ func printExplanation(out io.Writer, e explain.Explanation) {
 		}
 		rows = append(rows, table.Row{"worker", e.Listed()}, table.Row{"fallback", orDash([]string{e.Fallback})})
 	}
-	printTable(out, e.Method+" "+redacted(e.Target), nil, rows)
+	printTable(out, e.Method+" "+e.Target, nil, rows)
 }
 
 var tokenInQuery = regexp.MustCompile(`([?&]access_token=)[^&]*`)

@@ -48,7 +48,7 @@ type Explanation struct {
 
 // Explain decides on a request. The plan must be valid.
 func Explain(p *plan.Plan, r Request) Explanation {
-	route := p.Match(plan.Request{Method: r.Method, Path: r.Target, Admin: isAdmin(p, r.Source)})
+	route := p.Match(plan.Request{Method: r.Method, Host: r.Header.Get("Host"), Path: r.Target, Admin: isAdmin(p, r.Source)})
 	e := Explanation{Method: r.Method, Target: r.Target, Route: route.Name, Status: route.Status}
 	if route.Status != 0 {
 		return e

@@ -14,11 +14,13 @@ import (
 func Build(t *topology.Topology, config Config, file *yamlfile.File) (*Plan, error) {
 	fault := faultsAt(file)
 	p := &Plan{ServerName: t.ServerName}
-	var errs [4]error
+	var errs [6]error
 	p.Balance, errs[0] = config.balance(fault)
 	p.Listeners, errs[1] = config.listeners(fault)
 	p.Groups, errs[2] = groups(t, config.Groups, fault)
 	errs[3] = clashes(t, p.Listeners, fault)
+	errs[4] = config.virtualHosts(t, fault)
+	errs[5] = config.WellKnown.validate(fault)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -26,12 +28,11 @@ func Build(t *topology.Topology, config Config, file *yamlfile.File) (*Plan, err
 	for _, g := range p.Groups {
 		b.groups[g.Name] = g
 	}
-	for _, r := range slices.Concat(services(t), table, leftovers) {
-		route, err := b.route(r)
-		if err != nil {
-			return nil, err
-		}
-		p.Routes = append(p.Routes, route)
+	var routesErr, hostsErr error
+	p.Routes, routesErr = b.routes(slices.Concat(config.WellKnown.rows(), services(t), table, leftovers))
+	p.VirtualHosts, hostsErr = b.hosts(config)
+	if err := errors.Join(routesErr, hostsErr); err != nil {
+		return nil, err
 	}
 	p.Clusters = b.sorted()
 	return p, p.Validate()
@@ -93,8 +94,20 @@ type builder struct {
 	clusters map[string]Cluster
 }
 
+func (b *builder) routes(rows []row) ([]Route, error) {
+	var all []Route
+	for _, r := range rows {
+		route, err := b.route(r)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, route)
+	}
+	return all, nil
+}
+
 func (b *builder) route(r row) (Route, error) {
-	route := Route{Name: r.name, Methods: r.methods, Query: r.query, Group: r.group, Affinity: affinity.None, Pace: r.pace, Admin: r.admin, Status: r.status}
+	route := Route{Name: r.name, Methods: r.methods, Query: r.query, Group: r.group, Affinity: affinity.None, Pace: r.pace, Admin: r.admin, Mended: r.mended, Status: r.status, Reply: r.reply}
 	for _, text := range r.paths {
 		t, err := ParseTemplate(text)
 		if err != nil {
@@ -110,8 +123,17 @@ func (b *builder) route(r row) (Route, error) {
 		route.Affinity = r.affinity
 	}
 	if r.group == MediaRepo {
-		route.Host = b.t.ServerName
+		route.Host, route.ForwardHost = b.mediaRepoHost()
 	}
 	route.Cluster = cluster.Name
 	return route, nil
+}
+
+// mediaRepoHost says by which header matrix-media-repo learns the homeserver that it serves: whatever host name the client
+// used, it must be the server name.
+func (b *builder) mediaRepoHost() (host, forwarded string) {
+	if b.t.MediaRepo.ForwardedHost {
+		return "", b.t.ServerName
+	}
+	return b.t.ServerName, ""
 }

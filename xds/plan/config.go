@@ -14,9 +14,11 @@ import (
 // Config is the part of axon.yaml that says what goes where.
 type Config struct {
 	// Groups overrules what is inferred: group name to globs of worker names ("main" is one).
-	Groups    map[string][]string `yaml:"groups"`
-	Balance   Balance             `yaml:"balance"`
-	Listeners []ListenerConfig    `yaml:"listeners"`
+	Groups       map[string][]string `yaml:"groups"`
+	Balance      Balance             `yaml:"balance"`
+	Listeners    []ListenerConfig    `yaml:"listeners"`
+	VirtualHosts []VirtualHostConfig `yaml:"virtual_hosts"`
+	WellKnown    *WellKnownConfig    `yaml:"well_known"`
 }
 
 // ListenerConfig is one listener of axon.yaml.
@@ -25,6 +27,8 @@ type ListenerConfig struct {
 	TLS            *TLSConfig `yaml:"tls"`
 	TrustedProxies []string   `yaml:"trusted_proxies"` // addresses or CIDR ranges
 	SynapseAdmin   []string   `yaml:"synapse_admin"`   // addresses or CIDR ranges
+	// RedirectHTTPS makes it a listener that sends everybody to https.
+	RedirectHTTPS bool `yaml:"redirect_https"`
 }
 
 // TLSConfig names PEM files that the Envoy process can read.
@@ -38,6 +42,14 @@ type at func(text string, path ...any) error
 
 func faultsAt(file *yamlfile.File) at {
 	return func(text string, path ...any) error { return file.Errorf(path, "%s", text) }
+}
+
+// Validate gives the faults that Build finds without a topology, for where there is none.
+func (c Config) Validate(file *yamlfile.File) error {
+	fault := faultsAt(file)
+	_, balance := c.balance(fault)
+	_, listeners := c.listeners(fault)
+	return errors.Join(balance, listeners, unknownGroups(c.Groups, fault), c.virtualHosts(nil, fault), c.WellKnown.validate(fault))
 }
 
 func (c Config) balance(fault at) (Balance, error) {
@@ -73,7 +85,7 @@ func (lc ListenerConfig) listener(fault at, i int) (Listener, error) {
 	if err != nil || address.Port() == 0 {
 		faults = append(faults, fault(fmt.Sprintf(`listener %q: must be an IP address and a port, as in "0.0.0.0:8448" or "[::]:8448"`, lc.Address), "listeners", i, "address"))
 	}
-	l := Listener{Address: topology.Address{Host: address.Addr().String(), Port: address.Port()}}
+	l := Listener{Address: topology.Address{Host: address.Addr().String(), Port: address.Port()}, RedirectHTTPS: lc.RedirectHTTPS}
 	l.Name = ListenerName(l.Address)
 	if lc.TLS != nil {
 		l.TLS = &TLS{Certificate: lc.TLS.Certificate, Key: lc.TLS.Key}

@@ -18,6 +18,8 @@ var Guard = Route{Name: "dot_segments", Status: 400}
 // Request is what routes look at.
 type Request struct {
 	Method string
+	// Host is the Host header or :authority; it may be empty.
+	Host string
 	// Path is the raw request target: percent-encoded path and query, as on the request line.
 	Path string
 	// Admin says that the client's address is in the listener's synapse_admin.
@@ -29,8 +31,8 @@ func (p *Plan) Match(r Request) Route {
 	if dotSegments.MatchString(r.Path) {
 		return Guard
 	}
-	i := slices.IndexFunc(p.Routes, func(route Route) bool { return route.matches(r) })
-	return p.Routes[i]
+	routes := p.RoutesFor(r.Host)
+	return routes[slices.IndexFunc(routes, func(route Route) bool { return route.matches(r) })]
 }
 
 func (r Route) matches(req Request) bool {

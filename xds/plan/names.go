@@ -14,3 +14,6 @@ func HashedClusterName(g GroupName) string { return string(g) + "_hashed" }
 
 // ResourceClusterName names the cluster of a group for a resource that another listener serves.
 func ResourceClusterName(g GroupName, r topology.Resource) string { return string(g) + "_" + string(r) }
+
+// VirtualHostName names a virtual host for its first domain.
+func VirtualHostName(domain string) string { return "host_" + domain }

@@ -25,6 +25,8 @@ type Plan struct {
 	Clusters []Cluster `yaml:"clusters"`
 	// Routes are matched in their order; the first that matches a request has it.
 	Routes []Route `yaml:"routes"`
+	// VirtualHosts are the host names that have other routes.
+	VirtualHosts []VirtualHost `yaml:"virtual_hosts,omitempty"`
 }
 
 // Balance is the algorithm of hashed clusters.
@@ -97,8 +99,13 @@ type Route struct {
 	Admin bool `yaml:"admin,omitempty"`
 	// Host, where set, is the Host header that the upstream gets instead of the client's.
 	Host string `yaml:"host,omitempty"`
-	// Status, where set, is answered by Envoy itself with a Matrix error.
-	Status int `yaml:"status,omitempty"`
+	// ForwardHost, where set, is the X-Forwarded-Host that the upstream gets, for those that read that instead.
+	ForwardHost string `yaml:"forward_host,omitempty"`
+	// Mended answers have the CORS headers and the Matrix errors that the upstream leaves out.
+	Mended bool `yaml:"mended,omitempty"`
+	// Status, where set, is answered by Envoy itself: with Reply, a JSON document, or else with a Matrix error.
+	Status int    `yaml:"status,omitempty"`
+	Reply  string `yaml:"reply,omitempty"`
 }
 
 // NeedsIdentity says whether the route's requests are sent through ext_authz.
@@ -128,6 +135,8 @@ type Listener struct {
 	TLS     *TLS             `yaml:"tls,omitempty"`
 	// TrustedProxies may name the client in X-Forwarded-For; nobody else's is believed.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies,omitempty"`
+	// RedirectHTTPS answers everything with a redirect to the same URL under https.
+	RedirectHTTPS bool `yaml:"redirect_https,omitempty"`
 	// SynapseAdmin may reach /_synapse/admin.
 	SynapseAdmin []netip.Prefix `yaml:"synapse_admin,omitempty"`
 }

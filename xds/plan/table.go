@@ -15,7 +15,9 @@ type row struct {
 	pace     Pace
 	query    *Query
 	admin    bool
+	mended   bool
 	status   int
+	reply    string
 	paths    []string
 }
 
@@ -35,6 +37,8 @@ var (
 	putDelete = []string{"PUT", "DELETE"}
 	postPut   = []string{"POST", "PUT"}
 	anyMethod []string
+
+	withPreflight = []string{"GET", "HEAD", "OPTIONS"}
 )
 
 // table is the route table for Synapse 1.163, taken from the servlets that main and workers really register; first match
@@ -143,9 +147,24 @@ var table = []row{
 // delegatedTable stands before the table where the Matrix Authentication Service does logins: what that serves of
 // Synapse's paths, exactly, under any version of one segment. It answers 404 without CORS headers for everything else.
 var delegatedTable = []row{
-	{name: "delegated_login", methods: []string{"GET", "HEAD", "POST", "OPTIONS"}, group: DelegatedAuth, paths: []string{"/_matrix/client/*/login"}},
-	{name: "delegated_logout", methods: []string{"POST", "OPTIONS"}, group: DelegatedAuth, paths: []string{"/_matrix/client/*/{logout,logout/all,refresh}"}},
-	{name: "delegated_sso", methods: get, group: DelegatedAuth, paths: []string{"/_matrix/client/*/login/sso/{redirect,redirect/}", "/_matrix/client/*/login/sso/redirect/*"}},
+	{name: "delegated_login", methods: []string{"GET", "HEAD", "POST", "OPTIONS"}, group: DelegatedAuth, mended: true, paths: []string{"/_matrix/client/*/login"}},
+	{name: "delegated_logout", methods: []string{"POST", "OPTIONS"}, group: DelegatedAuth, mended: true, paths: []string{"/_matrix/client/*/{logout,logout/all,refresh}"}},
+	{name: "delegated_sso", methods: get, group: DelegatedAuth, mended: true, paths: []string{"/_matrix/client/*/login/sso/{redirect,redirect/}", "/_matrix/client/*/login/sso/redirect/*"}},
+}
+
+// delegatedHostTable is a virtual host of the Matrix Authentication Service's own: its public resources (discovery, human,
+// oauth, graphql, assets, in its own configuration's words), and for administrators adminapi; not health or metrics.
+var delegatedHostTable = []row{
+	{name: "delegated_admin", methods: anyMethod, group: DelegatedAuth, admin: true, paths: []string{"/api/admin/**"}},
+	{name: "delegated_host", methods: anyMethod, group: DelegatedAuth, paths: []string{
+		"/", "/.well-known/{openid-configuration,webfinger,change-password}", "/{authorize,login,logout,link,device,graphql,account,register,recover}",
+		"/{authorize,consent,oauth2,device,account,register,recover,complete-compat-sso,upstream,assets,graphql}/**",
+	}},
+}
+
+// wellKnownTable is a virtual host for the domain in the users' IDs alone.
+var wellKnownTable = []row{
+	{name: "well_known", methods: withPreflight, group: ClientReader, paths: []string{"/.well-known/matrix/{server,client,support}"}},
 }
 
 // mediaRepoTable stands before the table where matrix-media-repo keeps the media.

@@ -13,21 +13,29 @@ import (
 // Validate checks what Envoy would not: that every route leads somewhere, and that the last one takes what is left. The
 // error joins every fault.
 func (p *Plan) Validate() error {
-	var faults []error
-	names := map[string]bool{}
-	for _, r := range p.Routes {
-		if names[r.Name] {
-			faults = append(faults, fmt.Errorf("route %q: stands in the plan twice", r.Name))
-		}
-		names[r.Name] = true
-		faults = append(faults, p.validateRoute(r))
+	faults := []error{p.validateRoutes(p.Routes)}
+	for _, h := range p.VirtualHosts {
+		faults = append(faults, p.validateRoutes(h.Routes))
 	}
 	for _, c := range p.Clusters {
 		if len(c.Members) == 0 {
 			faults = append(faults, fmt.Errorf("cluster %q: no members", c.Name))
 		}
 	}
-	if last := p.Routes[len(p.Routes)-1]; len(last.Methods) > 0 || last.Query != nil || !last.Paths[0].Match("/") {
+	return errors.Join(faults...)
+}
+
+func (p *Plan) validateRoutes(routes []Route) error {
+	var faults []error
+	names := map[string]bool{}
+	for _, r := range routes {
+		if names[r.Name] {
+			faults = append(faults, fmt.Errorf("route %q: stands in the plan twice", r.Name))
+		}
+		names[r.Name] = true
+		faults = append(faults, p.validateRoute(r))
+	}
+	if last := routes[len(routes)-1]; len(last.Methods) > 0 || last.Query != nil || !last.Paths[0].Match("/") {
 		faults = append(faults, fmt.Errorf("route %q: the last route must take everything", last.Name))
 	}
 	return errors.Join(faults...)

@@ -39,4 +39,6 @@ type WorkerConfig struct {
 type ServiceConfig struct {
 	Address string `yaml:"address"` // host:port or unix:/path
 	TLS     bool   `yaml:"tls"`
+	// ForwardedHost tells a matrix-media-repo its homeserver by X-Forwarded-Host instead of Host (its own useForwardedHost).
+	ForwardedHost bool `yaml:"forwarded_host"`
 }

@@ -39,7 +39,7 @@ func (b *builder) service(key string, c *ServiceConfig) *Service {
 		b.add(b.file.Errorf([]any{"topology", key, "address"}, "topology.%s: address: %w", key, err))
 		return nil
 	}
-	return &Service{Address: address, TLS: c.TLS, Source: b.file.At("topology", key)}
+	return &Service{Address: address, TLS: c.TLS, ForwardedHost: c.ForwardedHost, Source: b.file.At("topology", key)}
 }
 
 // mediaRepo is a matrix-media-repo, which only axon.yaml can tell of.

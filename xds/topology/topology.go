@@ -83,7 +83,9 @@ func (a Address) IsName() bool { return a.Path == "" && net.ParseIP(a.Host) == n
 type Service struct {
 	Address Address
 	TLS     bool
-	Source  yamlfile.Position
+	// ForwardedHost says that the service reads X-Forwarded-Host instead of Host.
+	ForwardedHost bool
+	Source        yamlfile.Position
 }
 
 // Redis is Synapse's Redis. The password is not kept: PasswordPath or Synapse's own file has it.

@@ -154,7 +154,9 @@ func (f front) route(t *testing.T, r plan.Request) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.URL.Opaque = "//" + f.address + r.Path
+	if request.URL.Opaque = r.Path; strings.HasPrefix(r.Path, "//") {
+		request.URL.Opaque = "//" + f.address + r.Path // in absolute form, as it would else be taken for a host
+	}
 	response, err := f.client.Do(request)
 	if err != nil {
 		return fmt.Sprint(err)

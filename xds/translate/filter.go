@@ -27,6 +27,7 @@ const (
 	filterClientAddress = "axon.client_address"
 	filterRBAC          = "envoy.filters.http.rbac"
 	filterExtAuthz      = "envoy.filters.http.ext_authz"
+	filterLua           = "envoy.filters.http.lua"
 	filterRouter        = "envoy.filters.http.router"
 )
 
@@ -34,6 +35,7 @@ const (
 func httpFilters(id *plan.Identity) []*hcmv3.HttpFilter {
 	filters := []*hcmv3.HttpFilter{
 		filter(filterClientAddress, &headermutationv3.HeaderMutation{Mutations: clientAddress()}),
+		off(filter(filterLua, mend())),
 		off(filter(filterRBAC, &rbacv3.RBAC{})),
 	}
 	if id != nil {

@@ -7,38 +7,40 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	authzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
+	luav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/lua/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"axon/xds/plan"
 )
 
-// routeConfiguration is all that a listener knows of where requests go: one virtual host for every name, because
-// Synapse does not look at the Host header.
-func routeConfiguration(p *plan.Plan, l plan.Listener) *routev3.RouteConfiguration {
-	return &routev3.RouteConfiguration{
-		Name: l.Name,
-		VirtualHosts: []*routev3.VirtualHost{{
-			Name:        "matrix",
-			Domains:     []string{"*"},
-			Matcher:     tree(routesFor(p, l), l),
-			RetryPolicy: retryPolicy(retryAlways),
-		}},
-		ValidateClusters: yes(),
-	}
-}
-
-// routesFor leaves out what a listener does not offer.
-func routesFor(p *plan.Plan, l plan.Listener) []plan.Route {
-	return slices.DeleteFunc(slices.Clone(p.Routes), func(r plan.Route) bool { return r.Admin && len(l.SynapseAdmin) == 0 })
-}
-
 // route is a plan's route under one match.
 func route(r plan.Route, l plan.Listener, match *routev3.RouteMatch) *routev3.Route {
 	built := &routev3.Route{Name: r.Name, Match: match, TypedPerFilterConfig: filterConfig(r, l)}
 	if r.Status != 0 {
-		built.Action = &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: uint32(r.Status)}}
+		direct(built, r)
 		return built
 	}
+	built.Action = &routev3.Route_Route{Route: forward(r)}
+	if r.ForwardHost != "" {
+		built.RequestHeadersToAdd = []*corev3.HeaderValueOption{setHeader("x-forwarded-host", r.ForwardHost)}
+	}
+	if r.Mended {
+		built.ResponseHeadersToAdd = ifAbsent(cors)
+	}
+	return built
+}
+
+// direct is an answer of Envoy's own. Errors get their body from the listener's local replies.
+func direct(built *routev3.Route, r plan.Route) {
+	answer := &routev3.DirectResponseAction{Status: uint32(r.Status)}
+	if r.Reply != "" {
+		answer.Body = &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: r.Reply}}
+		built.ResponseHeadersToAdd = append(slices.Clone(cors), setHeader("content-type", "application/json"))
+	}
+	built.Action = &routev3.Route_DirectResponse{DirectResponse: answer}
+}
+
+func forward(r plan.Route) *routev3.RouteAction {
 	action := &routev3.RouteAction{
 		ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: r.Cluster},
 		Timeout:          seconds(0), // polls, joins and uploads have no end that Envoy could know; idleness has
@@ -51,8 +53,7 @@ func route(r plan.Route, l plan.Listener, match *routev3.RouteMatch) *routev3.Ro
 	if r.Host != "" {
 		action.HostRewriteSpecifier = &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: r.Host}
 	}
-	built.Action = &routev3.Route_Route{Route: action}
-	return built
+	return action
 }
 
 // idleTimeouts are how long a request may be silent in both directions.
@@ -100,7 +101,8 @@ func filterConfig(r plan.Route, l plan.Listener) map[string]*anypb.Any {
 	if r.Admin {
 		configs[filterRBAC] = pack(onlyFrom(l.SynapseAdmin))
 	}
+	if r.Mended {
+		configs[filterLua] = pack(&luav3.LuaPerRoute{})
+	}
 	return configs
 }
-
-var _ = corev3.RoutingPriority_DEFAULT
