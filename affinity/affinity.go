@@ -23,9 +23,11 @@ const (
 
 // UserHeader carries the full Matrix user ID to Synapse (and to a mesh's own hash policy). KeyHeader carries UserKey to
 // Envoy's ring and is taken away before the request leaves Envoy.
+// GroupHeader names the group that an appservice has for itself.
 const (
-	UserHeader = "x-user-identifier"
-	KeyHeader  = "x-axon-affinity"
+	UserHeader  = "x-user-identifier"
+	KeyHeader   = "x-axon-affinity"
+	GroupHeader = "x-axon-group"
 )
 
 // NativeToken cuts the user's key out of a Bearer header with a token that Synapse made itself:

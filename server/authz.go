@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -25,6 +27,7 @@ import (
 type Authz struct {
 	authv3.UnimplementedAuthorizationServer
 	resolver identity.Resolver
+	groups   atomic.Pointer[Appservices]
 	log      *slog.Logger
 	failures failureLog
 	checks   map[string]prometheus.Counter
@@ -64,28 +67,34 @@ func (a *Authz) Check(ctx context.Context, r *authv3.CheckRequest) (response *au
 		a.checks[outcome].Inc()
 		a.duration.Observe(time.Since(start).Seconds())
 	}()
-	id, err := a.resolve(ctx, r)
+	asked := requestOf(r)
+	id, err := a.resolve(ctx, asked)
 	if errors.Is(err, identity.ErrUnavailable) {
 		a.failures.note(err)
 	}
-	response = answer(id)
+	response = answer(id, a.groupOf(asked.Token))
 	outcome = outcomeOf(err)
 	return response, nil
 }
 
-func (a *Authz) resolve(ctx context.Context, r *authv3.CheckRequest) (identity.Identity, error) {
+func (a *Authz) resolve(ctx context.Context, r identity.Request) (identity.Identity, error) {
+	if r.Token == "" {
+		return identity.Identity{}, identity.ErrNoToken
+	}
+	return a.resolver.Resolve(ctx, r)
+}
+
+// requestOf is what Envoy's question says of the token and its bearer.
+func requestOf(r *authv3.CheckRequest) identity.Request {
 	http := r.GetAttributes().GetRequest().GetHttp()
 	authorization, present := http.GetHeaders()["authorization"]
 	token, userID := identity.FromRequest(identity.Header{Value: authorization, Present: present}, http.GetPath())
-	if token == "" {
-		return identity.Identity{}, identity.ErrNoToken
-	}
-	return a.resolver.Resolve(ctx, identity.Request{
+	return identity.Request{
 		Token:        token,
 		UserID:       userID,
 		ForwardedFor: client(r.GetAttributes()),
 		UserAgent:    http.GetHeaders()["user-agent"],
-	})
+	}
 }
 
 // client is the client's address as Envoy trusts it: the last element of X-Forwarded-For, which Envoy overwrote or
@@ -98,30 +107,42 @@ func client(a *authv3.AttributeContext) string {
 	return a.GetSource().GetAddress().GetSocketAddress().GetAddress()
 }
 
-// The twins are what some servers take for the same headers; ours are never spelt so.
-var twins = []string{twin(affinity.UserHeader), twin(affinity.KeyHeader)}
+// ours are the headers that only Axon may set; their twins with underscores are what some servers take for the same, and
+// never ours.
+var (
+	ours  = []string{affinity.UserHeader, affinity.KeyHeader, affinity.GroupHeader}
+	twins = []string{twin(affinity.UserHeader), twin(affinity.KeyHeader), twin(affinity.GroupHeader)}
+)
 
 func twin(header string) string { return strings.ReplaceAll(header, "-", "_") }
 
-// anonymous also takes a client's own copies away, for proxies that do not do so by themselves.
-var anonymous = &authv3.CheckResponse{
-	Status: &status.Status{},
-	HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
-		HeadersToRemove: append([]string{affinity.UserHeader, affinity.KeyHeader}, twins...),
-	}},
+// What is taken away of a client's own copies, for proxies that do not do so by themselves.
+var (
+	withoutGroup = append([]string{affinity.GroupHeader}, twins...)
+	withoutUser  = append([]string{affinity.UserHeader, affinity.KeyHeader}, twins...)
+	anonymous    = ok(nil, slices.Concat(ours, twins))
+)
+
+// answer sets what is known of whose request it is: the user, the group of the appservice, or both.
+func answer(id identity.Identity, group string) *authv3.CheckResponse {
+	key := affinity.UserKey(id.UserID)
+	switch {
+	case key == "" && group == "":
+		return anonymous
+	case key == "":
+		return ok([]*corev3.HeaderValueOption{set(affinity.GroupHeader, group)}, withoutUser)
+	}
+	user := []*corev3.HeaderValueOption{set(affinity.UserHeader, id.UserID), set(affinity.KeyHeader, key)}
+	if group == "" {
+		return ok(user, withoutGroup)
+	}
+	return ok(append(user, set(affinity.GroupHeader, group)), twins)
 }
 
-func answer(id identity.Identity) *authv3.CheckResponse {
-	key := affinity.UserKey(id.UserID)
-	if key == "" {
-		return anonymous
-	}
+func ok(set []*corev3.HeaderValueOption, remove []string) *authv3.CheckResponse {
 	return &authv3.CheckResponse{
-		Status: &status.Status{},
-		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
-			Headers:         []*corev3.HeaderValueOption{set(affinity.UserHeader, id.UserID), set(affinity.KeyHeader, key)},
-			HeadersToRemove: twins,
-		}},
+		Status:       &status.Status{},
+		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{Headers: set, HeadersToRemove: remove}},
 	}
 }
 

@@ -65,7 +65,7 @@ func checkRequest(path, source string, headers ...string) *authv3.CheckRequest {
 func found() *authv3.CheckResponse {
 	r := proto.Clone(anonymous).(*authv3.CheckResponse)
 	ok := r.GetOkResponse()
-	ok.HeadersToRemove = []string{"x_user_identifier", "x_axon_affinity"}
+	ok.HeadersToRemove = []string{"x-axon-group", "x_user_identifier", "x_axon_affinity", "x_axon_group"}
 	for _, h := range [][2]string{{"x-user-identifier", "@alice:example.org"}, {"x-axon-affinity", "YWxpY2U"}} {
 		ok.Headers = append(ok.Headers, &corev3.HeaderValueOption{
 			Header:       &corev3.HeaderValue{Key: h[0], Value: h[1]},

@@ -40,7 +40,10 @@ func load(path string) (deployment, error) {
 	faults := []error{file.DecodeStrict(&d.config), d.config.validate(file)}
 	d.watched.add(topology.Files(d.config.Topology, dir)...)
 	d.topology, err = topology.Load(d.config.Topology, file, dir)
-	if faults = append(faults, err); d.topology != nil {
+	faults = append(faults, err)
+	if d.topology == nil {
+		faults = append(faults, d.config.Plan.Validate(file))
+	} else {
 		d.config.resolve(dir)
 		d.plan, err = plan.Build(d.topology, d.config.Plan, file)
 		faults = append(faults, err)
@@ -52,7 +55,7 @@ func load(path string) (deployment, error) {
 	if err != nil {
 		return d, fmt.Errorf("authz.address: %w", err)
 	}
-	d.plan.Identity = &plan.Identity{Address: authz, Timeout: d.config.Identity.Timeout + authzMargin}
+	d.plan.Identity = &plan.Identity{Address: authz, Timeout: d.config.Identity.Timeout + authzMargin, Rematch: len(d.topology.Appservices) > 0}
 	return d, nil
 }
 

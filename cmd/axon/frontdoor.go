@@ -34,6 +34,7 @@ type frontDoor struct {
 	log     *slog.Logger
 	metrics *prometheus.Registry
 	health  *server.Health
+	authz   *server.Authz
 	whoami  *identity.Whoami
 	cache   *identity.Cache
 	xds     *xds.Server
@@ -70,7 +71,8 @@ func newFrontDoor(path string, d deployment, log *slog.Logger) (*frontDoor, erro
 }
 
 func (f *frontDoor) servers() {
-	f.authzServer = server.NewAuthzServer(server.NewAuthz(f.cache, f.metrics, f.log), f.health)
+	f.authz = server.NewAuthz(f.cache, f.metrics, f.log)
+	f.authzServer = server.NewAuthzServer(f.authz, f.health)
 	f.xdsServer = grpc.NewServer(xds.ServerOptions()...)
 	f.xds.Register(f.xdsServer)
 	f.health.Register(f.xdsServer)
@@ -117,6 +119,7 @@ func (f *frontDoor) supervise(d deployment) error {
 // publish gives a deployment to all that serve it.
 func (f *frontDoor) publish(d deployment) error {
 	f.whoami.SetTargets(identity.Targets(d.topology))
+	f.authz.SetAppservices(server.AppservicesOf(d.topology))
 	changed, err := f.xds.Publish(d.resources())
 	f.note(changed, err)
 	if err != nil {
@@ -164,14 +167,14 @@ func (f *frontDoor) ready() error {
 // run serves until ctx ends or a server fails. The servers end after Envoy, which needs them while it drains.
 func (f *frontDoor) run(ctx context.Context, hurry <-chan os.Signal) error {
 	serving, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	ending, end := context.WithCancel(ctx)
+	defer end()
 	servers, serving := errgroup.WithContext(serving)
 	for i, serve := range []func(net.Listener) error{f.authzServer.Serve, f.xdsServer.Serve, f.adminServer.Serve} {
 		servers.Go(func() error { return served(serve(f.listeners[i])) })
 	}
-	servers.Go(func() error { return f.watch(ctx) })
+	servers.Go(func() error { return f.watch(ending) })
 
-	ending, end := context.WithCancel(ctx)
-	defer end()
 	go func() { // a server that fails ends everything
 		<-serving.Done()
 		end()

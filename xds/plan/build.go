@@ -24,12 +24,13 @@ func Build(t *topology.Topology, config Config, file *yamlfile.File) (*Plan, err
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
+	own := appserviceJobs(t)
 	b := &builder{t: t, groups: map[GroupName]Group{}, clusters: map[string]Cluster{}}
 	for _, g := range p.Groups {
 		b.groups[g.Name] = g
 	}
 	var routesErr, hostsErr error
-	p.Routes, routesErr = b.routes(slices.Concat(config.WellKnown.rows(), services(t), table, leftovers))
+	p.Routes, routesErr = b.routes(slices.Concat(config.WellKnown.rows(), services(t), withAppservices(table, own), leftovers))
 	p.VirtualHosts, hostsErr = b.hosts(config)
 	if err := errors.Join(routesErr, hostsErr); err != nil {
 		return nil, err
@@ -51,8 +52,9 @@ func services(t *topology.Topology) (rows []row) {
 
 // groups finds the workers of every group.
 func groups(t *topology.Topology, overrules map[string][]string, fault at) ([]Group, error) {
-	in := newInference(t)
-	faults := []error{unknownGroups(overrules, fault)}
+	own, taken, err := appserviceGroups(t, overrules, fault)
+	faults := []error{unknownGroups(overrules, own, fault), err}
+	in := newInference(t, taken)
 	byName := map[GroupName]Group{}
 	var all []Group
 	add := func(j job, infer func() Group) {
@@ -74,7 +76,7 @@ func groups(t *topology.Topology, overrules map[string][]string, fault at) ([]Gr
 	for _, j := range streams {
 		add(j, func() Group { return in.stream(j, byName) })
 	}
-	return append(all, Group{Name: Main, Reason: "everything else"}), errors.Join(faults...)
+	return slices.Concat(all, own, []Group{{Name: Main, Reason: "everything else"}}), errors.Join(faults...)
 }
 
 // fallback is main where it may take over from a group's workers: where it serves the resource. It never does for a
@@ -107,7 +109,7 @@ func (b *builder) routes(rows []row) ([]Route, error) {
 }
 
 func (b *builder) route(r row) (Route, error) {
-	route := Route{Name: r.name, Methods: r.methods, Query: r.query, Group: r.group, Affinity: affinity.None, Pace: r.pace, Admin: r.admin, Mended: r.mended, Status: r.status, Reply: r.reply}
+	route := Route{Name: r.name, Methods: r.methods, Query: r.query, Group: r.group, Affinity: affinity.None, Pace: r.pace, Admin: r.admin, Mended: r.mended, Identify: r.identify, Appservice: r.appservice, Status: r.status, Reply: r.reply}
 	for _, text := range r.paths {
 		t, err := ParseTemplate(text)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 
+	"axon/affinity"
 	"axon/xds/topology"
 )
 
@@ -26,7 +27,10 @@ func (b *builder) describe(r row) Cluster {
 	case MediaRepo:
 		return serviceCluster(MediaRepo, b.t.MediaRepo)
 	}
-	j, _ := jobOf(r.group)
+	j, ok := jobOf(r.group)
+	if !ok { // an appservice's own
+		j = job{group: r.group, resource: topology.Client, affinity: affinity.Room}
+	}
 	resource := r.resource
 	if resource == "" {
 		resource = j.resource

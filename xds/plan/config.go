@@ -49,7 +49,7 @@ func (c Config) Validate(file *yamlfile.File) error {
 	fault := faultsAt(file)
 	_, balance := c.balance(fault)
 	_, listeners := c.listeners(fault)
-	return errors.Join(balance, listeners, unknownGroups(c.Groups, fault), c.virtualHosts(nil, fault), c.WellKnown.validate(fault))
+	return errors.Join(balance, listeners, c.virtualHosts(nil, fault), c.WellKnown.validate(fault))
 }
 
 func (c Config) balance(fault at) (Balance, error) {

@@ -15,9 +15,13 @@ type inference struct {
 	named map[GroupName][]*topology.Worker
 }
 
-func newInference(t *topology.Topology) *inference {
+// newInference leaves out the workers that appservices have for themselves.
+func newInference(t *topology.Topology, taken []string) *inference {
 	in := &inference{t: t, named: map[GroupName][]*topology.Worker{}}
 	for _, w := range t.Workers {
+		if slices.Contains(taken, w.Name) {
+			continue
+		}
 		for _, group := range in.jobsOf(w) {
 			in.named[group] = append(in.named[group], w)
 		}

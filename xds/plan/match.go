@@ -22,6 +22,8 @@ type Request struct {
 	Host string
 	// Path is the raw request target: percent-encoded path and query, as on the request line.
 	Path string
+	// Appservice is the group of the appservice that sends the request, empty where it is none's.
+	Appservice GroupName
 	// Admin says that the client's address is in the listener's synapse_admin.
 	Admin bool
 }
@@ -36,7 +38,7 @@ func (p *Plan) Match(r Request) Route {
 }
 
 func (r Route) matches(req Request) bool {
-	if r.Admin && !req.Admin || len(r.Methods) > 0 && !slices.Contains(r.Methods, req.Method) {
+	if r.Appservice != "" && r.Appservice != req.Appservice || r.Admin && !req.Admin || len(r.Methods) > 0 && !slices.Contains(r.Methods, req.Method) {
 		return false
 	}
 	path, query, _ := strings.Cut(req.Path, "?")

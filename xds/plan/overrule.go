@@ -74,10 +74,11 @@ func able(t *topology.Topology, j job, name string) error {
 }
 
 // unknownGroups reports the keys of the groups section that name no group.
-func unknownGroups(groups map[string][]string, fault at) error {
+func unknownGroups(groups map[string][]string, own []Group, fault at) error {
 	var faults []error
 	for name := range groups {
-		if _, ok := jobOf(GroupName(name)); !ok {
+		ownGroup := slices.ContainsFunc(own, func(g Group) bool { return string(g.Name) == name })
+		if _, ok := jobOf(GroupName(name)); !ok && !ownGroup {
 			faults = append(faults, fault(fmt.Sprintf("unknown group %q; groups are %s", name, groupNames()), "groups", name))
 		}
 	}

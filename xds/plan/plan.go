@@ -97,6 +97,10 @@ type Route struct {
 	Pace     Pace              `yaml:"pace,omitempty"`
 	// Admin routes answer only to the addresses in a listener's synapse_admin.
 	Admin bool `yaml:"admin,omitempty"`
+	// Identify says that Axon is asked about the request though no affinity needs it.
+	Identify bool `yaml:"identify,omitempty"`
+	// Appservice routes take only the requests of appservices that have this group.
+	Appservice GroupName `yaml:"appservice,omitempty"`
 	// Host, where set, is the Host header that the upstream gets instead of the client's.
 	Host string `yaml:"host,omitempty"`
 	// ForwardHost, where set, is the X-Forwarded-Host that the upstream gets, for those that read that instead.
@@ -109,7 +113,7 @@ type Route struct {
 }
 
 // NeedsIdentity says whether the route's requests are sent through ext_authz.
-func (r Route) NeedsIdentity() bool { return r.Affinity == affinity.User }
+func (r Route) NeedsIdentity() bool { return r.Affinity == affinity.User || r.Identify }
 
 // Query is a condition on one query parameter: that it has this value, or, where Value is empty, any but an empty one.
 type Query struct {
@@ -152,4 +156,6 @@ type Identity struct {
 	Address topology.Address `yaml:"address"`
 	// Timeout is how long Envoy waits for it before a request goes on without identity.
 	Timeout time.Duration `yaml:"timeout"`
+	// Rematch says that its answer can lead to another route: some appservice has workers of its own.
+	Rematch bool `yaml:"rematch,omitempty"`
 }

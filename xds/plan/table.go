@@ -16,9 +16,13 @@ type row struct {
 	query    *Query
 	admin    bool
 	mended   bool
-	status   int
-	reply    string
-	paths    []string
+	// identify asks for the user, or the appservice, though no affinity needs it.
+	identify bool
+	// appservice takes only the requests of appservices that have this group.
+	appservice GroupName
+	status     int
+	reply      string
+	paths      []string
 }
 
 // Synapse registers most client paths under these versions (rest/client/_base.py, client_patterns): c without v1, c1

@@ -31,6 +31,7 @@ func Build(cfg Config, file *yamlfile.File, src Sources) (*Topology, error) {
 	b.delegatedAuth()
 	b.mediaRepo()
 	b.redis()
+	b.appservices()
 	b.duties()
 	if len(b.faults) > 0 {
 		return nil, errors.Join(b.faults...)

@@ -4,6 +4,8 @@ package topology
 type Config struct {
 	Synapse  SynapseConfig `yaml:"synapse"`
 	Topology Section       `yaml:"topology"`
+	// Appservices are those with workers of their own, by the ids of their registrations.
+	Appservices map[string]AppserviceConfig `yaml:"appservices"`
 }
 
 // SynapseConfig points at Synapse's own files.

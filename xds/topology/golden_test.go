@@ -2,6 +2,7 @@ package topology_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -126,6 +127,11 @@ func show(t *testing.T, top *topology.Topology) string {
 			{Key: "source", Value: r.Source.String()},
 		}, true)
 	}
+	var appservices []string
+	for _, a := range top.Appservices {
+		appservices = append(appservices, fmt.Sprintf("%s: %s (%s)", a.ID, a.Group, a.Source))
+	}
+	add("appservices", appservices, len(appservices) > 0)
 	add("user_directory_worker", top.UserDirectoryWorker, top.UserDirectoryWorker != "")
 	add("media_jobs_worker", top.MediaJobsWorker, top.MediaJobsWorker != "")
 	add("background", top.Background, len(top.Background) > 0)

@@ -17,6 +17,8 @@ type Sources struct {
 	Config []*yamlfile.File
 	// Workers are the files that synapse.workers led to.
 	Workers []WorkerFile
+	// Registrations are the files of app_service_config_files, if some appservice has workers of its own.
+	Registrations []*yamlfile.File
 	// Incomplete says that something could not be read, so that what is missing may not be missing.
 	Incomplete bool
 }
@@ -31,7 +33,7 @@ type WorkerFile struct {
 // Load reads the files that cfg names and builds the topology from them. file is the axon.yaml that cfg came from, for
 // positions in faults, or nil; relative paths are relative to dir. The error joins all faults of all files.
 func Load(cfg Config, file *yamlfile.File, dir string) (*Topology, error) {
-	src, readErr := Read(cfg.Synapse, file, dir)
+	src, readErr := Read(cfg, file, dir)
 	t, buildErr := Build(cfg, file, src)
 	if err := errors.Join(readErr, buildErr); err != nil {
 		return nil, err
@@ -40,10 +42,10 @@ func Load(cfg Config, file *yamlfile.File, dir string) (*Topology, error) {
 }
 
 // Read finds and reads Synapse's files. Sources is usable, though incomplete, where there is an error.
-func Read(cfg SynapseConfig, file *yamlfile.File, dir string) (Sources, error) {
+func Read(cfg Config, file *yamlfile.File, dir string) (Sources, error) {
 	r := &reader{file: file, seen: map[string]bool{}}
 	var src Sources
-	for i, path := range cfg.Config {
+	for i, path := range cfg.Synapse.Config {
 		found, err := configPaths(within(dir, path))
 		r.fault(err, "config", i)
 		for _, p := range found {
@@ -52,7 +54,7 @@ func Read(cfg SynapseConfig, file *yamlfile.File, dir string) (Sources, error) {
 			}
 		}
 	}
-	for i, path := range cfg.Workers {
+	for i, path := range cfg.Synapse.Workers {
 		full := within(dir, path)
 		found, err := workerPaths(full)
 		r.fault(err, "workers", i)
@@ -62,6 +64,7 @@ func Read(cfg SynapseConfig, file *yamlfile.File, dir string) (Sources, error) {
 			}
 		}
 	}
+	src.Registrations = r.registrations(cfg, src.Config)
 	src.Incomplete = len(r.faults) > 0
 	return src, errors.Join(r.faults...)
 }

@@ -55,7 +55,7 @@ func TestReadFindsFilesAsSynapseDoes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tree(t, all...)
-			src, err := topology.Read(tt.cfg, nil, ".")
+			src, err := topology.Read(topology.Config{Synapse: tt.cfg}, nil, ".")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,7 +96,7 @@ func TestAnUnreadableFileIsAFault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	src, err := topology.Read(topology.SynapseConfig{Config: []string{"homeserver.yaml", "loop.yaml"}}, file, ".")
+	src, err := topology.Read(topology.Config{Synapse: topology.SynapseConfig{Config: []string{"homeserver.yaml", "loop.yaml"}}}, file, ".")
 	if want := "axon.yaml:4:7: synapse.config: loop.yaml: too many levels of symbolic links"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -35,6 +35,8 @@ type Topology struct {
 	// Background names the workers that Synapse's files give background work only (federation_sender_instances,
 	// pusher_instances, run_background_tasks_on, notify_appservices_from_worker), with that key.
 	Background map[string]string
+	// Appservices are those with workers of their own, by id.
+	Appservices []Appservice
 	// Warnings are faults that leave the topology usable.
 	Warnings []Warning
 }

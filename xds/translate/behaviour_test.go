@@ -98,10 +98,14 @@ func TestWhatClientsSee(t *testing.T) {
 		answers            string            // a part of the body
 		headers            map[string]string // of the answer
 	}{
-		"server discovery is answered by Envoy": {path: "/.well-known/matrix/server", status: 200, answers: `{"m.server":"matrix.example.org:443"}`,
-			headers: map[string]string{"Content-Type": "application/json", "Access-Control-Allow-Origin": "*"}},
-		"client discovery too, extra keys and all": {host: "example.org", path: "/.well-known/matrix/client", status: 200, answers: `"org.example.extra":["x"]`,
-			headers: map[string]string{"Access-Control-Allow-Origin": "*"}},
+		"server discovery is answered by Envoy": {
+			path: "/.well-known/matrix/server", status: 200, answers: `{"m.server":"matrix.example.org:443"}`,
+			headers: map[string]string{"Content-Type": "application/json", "Access-Control-Allow-Origin": "*"},
+		},
+		"client discovery too, extra keys and all": {
+			host: "example.org", path: "/.well-known/matrix/client", status: 200, answers: `"org.example.extra":["x"]`,
+			headers: map[string]string{"Access-Control-Allow-Origin": "*"},
+		},
 		"a preflight of it":                           {method: "OPTIONS", path: "/.well-known/matrix/client", status: 200, headers: map[string]string{"Access-Control-Allow-Origin": "*"}},
 		"what is not said is asked of Synapse":        {host: "example.org", path: "/.well-known/matrix/support", status: 200, who: "main"},
 		"the users' domain has nothing else":          {host: "example.org", path: "/_matrix/client/versions", status: 404, answers: "M_UNRECOGNIZED"},

@@ -66,6 +66,7 @@ func extAuthz(id *plan.Identity) *authzv3.ExtAuthz {
 	return &authzv3.ExtAuthz{
 		TransportApiVersion: corev3.ApiVersion_V3,
 		FailureModeAllow:    true,
+		ClearRouteCache:     id.Rematch,
 		Services: &authzv3.ExtAuthz_GrpcService{GrpcService: &corev3.GrpcService{
 			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: IdentityCluster}},
 			Timeout:         seconds(id.Timeout),
@@ -84,7 +85,7 @@ func exactly(text string) *matcherv3.StringMatcher {
 // spelling that a WSGI-minded upstream would take for it, the ring's key, and Envoy's own controls.
 func dropForged() *corev3.TypedExtensionConfig {
 	var mutations []*mutationv3.HeaderMutation
-	for _, name := range []string{affinity.UserHeader, "x_user_identifier", "x-user_identifier", "x_user-identifier", affinity.KeyHeader} {
+	for _, name := range []string{affinity.UserHeader, "x_user_identifier", "x-user_identifier", "x_user-identifier", affinity.KeyHeader, affinity.GroupHeader} {
 		mutations = append(mutations, remove(name))
 	}
 	mutations = append(mutations, &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_RemoveOnMatch_{

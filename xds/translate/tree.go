@@ -12,6 +12,7 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/proto"
 
+	"axon/affinity"
 	"axon/xds/plan"
 )
 
@@ -74,7 +75,7 @@ func matchesUnder(r plan.Route, prefix string) []*routev3.RouteMatch {
 	}
 	matches := pathMatches(narrowed, prefix)
 	for _, match := range matches {
-		match.Headers = methodMatch(r.Methods)
+		match.Headers = append(methodMatch(r.Methods), appserviceMatch(r.Appservice)...)
 		if r.Query != nil {
 			match.QueryParameters = []*routev3.QueryParameterMatcher{queryMatch(*r.Query)}
 		}
@@ -127,6 +128,14 @@ func methodMatch(methods []string) []*routev3.HeaderMatcher {
 		method.MatchPattern = &matcherv3.StringMatcher_SafeRegex{SafeRegex: regex(strings.Join(methods, "|"))}
 	}
 	return []*routev3.HeaderMatcher{{Name: ":method", HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: method}}}
+}
+
+// appserviceMatch is for the second search of a route, after Axon has said whose request it is.
+func appserviceMatch(group plan.GroupName) []*routev3.HeaderMatcher {
+	if group == "" {
+		return nil
+	}
+	return []*routev3.HeaderMatcher{{Name: affinity.GroupHeader, HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: exactly(string(group))}}}
 }
 
 func queryMatch(q plan.Query) *routev3.QueryParameterMatcher {
