@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"strings"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	"github.com/spf13/cobra"
@@ -10,6 +13,7 @@ import (
 	"axon/envoy"
 	"axon/xds"
 	"axon/xds/translate"
+	"axon/yamlfile"
 )
 
 func checkCommand() *cobra.Command {
@@ -27,11 +31,9 @@ started and nothing is changed.`,
 			if err != nil {
 				return err
 			}
-			for _, w := range d.topology.Warnings {
-				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s: %s\n", w.Source, w.Text)
-			}
+			broken := d.warn(cmd.ErrOrStderr())
 			by, err := d.validate(cmd.Context())
-			if err != nil {
+			if err := errors.Join(broken, err); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "ok: %d workers, %d groups, %d clusters, %d routes; %s\n",
@@ -41,6 +43,22 @@ started and nothing is changed.`,
 	}
 	configFlag(cmd, &path)
 	return cmd
+}
+
+// warn prints the faults that leave everything usable, and gives those that leave some requests unserved.
+func (d deployment) warn(out io.Writer) error {
+	var broken []error
+	for _, w := range d.topology.Warnings {
+		if w.Broken {
+			broken = append(broken, &yamlfile.Error{Position: w.Source, Err: errors.New(w.Text)})
+			continue
+		}
+		fmt.Fprintf(out, "warning: %s: %s\n", w.Source, w.Text)
+	}
+	if groups := d.plan.LeftToMain(); len(d.topology.Workers) > 0 && len(groups) > 0 {
+		fmt.Fprintf(out, "warning: main alone does the work of %s: no worker is named for it or free to share it\n", strings.Join(groups, ", "))
+	}
+	return errors.Join(broken...)
 }
 
 // validate checks what would be published, by our own rules and by a real Envoy's if there is one; by says by whose.
@@ -62,7 +80,7 @@ func (d deployment) validate(ctx context.Context) (by string, err error) {
 	}
 	candidate := &bootstrapv3.Bootstrap{Node: node(), StaticResources: static}
 	if err := envoy.Validate(ctx, binary, candidate); err != nil {
-		return "", fmt.Errorf("envoy refuses the configuration: %w", err)
+		return "", err
 	}
 	version, err := envoy.Version(ctx, binary)
 	if err != nil {

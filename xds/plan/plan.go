@@ -57,6 +57,18 @@ func (g Group) Serving() []string {
 	return g.Workers
 }
 
+// LeftToMain are the names of the groups that workers could do and main does alone, but for those it writes the stream of.
+func (p *Plan) LeftToMain() []string {
+	var names []string
+	for _, j := range jobs {
+		i := slices.IndexFunc(p.Groups, func(g Group) bool { return g.Name == j.group && len(g.Workers) == 0 })
+		if i >= 0 && j.group != Media {
+			names = append(names, string(j.group))
+		}
+	}
+	return names
+}
+
 // GroupsOf are the names of the groups that a worker is in; main is in its own only.
 func (p *Plan) GroupsOf(worker string) []string {
 	var names []string

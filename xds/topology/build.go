@@ -64,7 +64,7 @@ func (b *builder) add(faults ...error) {
 }
 
 func (b *builder) warn(at yamlfile.Position, format string, args ...any) {
-	b.t.Warnings = append(b.t.Warnings, Warning{at, fmt.Sprintf(format, args...)})
+	b.t.Warnings = append(b.t.Warnings, Warning{Source: at, Text: fmt.Sprintf(format, args...)})
 }
 
 func (b *builder) serverName() {

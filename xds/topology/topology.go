@@ -102,6 +102,8 @@ type Redis struct {
 type Warning struct {
 	Source yamlfile.Position
 	Text   string
+	// Broken says that some requests can't be served at all; axon check refuses it.
+	Broken bool
 }
 
 // Serves says whether one of the worker's listeners has the resource.

@@ -3,6 +3,7 @@ package topology
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -99,13 +100,21 @@ func (b *builder) writers(from writersOf, at []any, names []string) (writers []s
 	return writers, faults
 }
 
-// checkWebServing warns of a strict stream whose writers no client can reach: Synapse itself cannot help there.
+// checkWebServing notes a strict stream whose writers no client can reach: Synapse itself cannot help there.
 func (b *builder) checkWebServing(s Stream) {
-	serves := func(name string) bool { w := b.t.Worker(name); return w == nil || w.Serves(Client) }
-	writers := b.t.StreamWriters[s]
-	if !Strict[s] || slices.ContainsFunc(writers, serves) || len(writers) == 0 {
-		return
+	resource := Client
+	if s == QuarantinedMediaChanges {
+		resource = Media
 	}
-	b.warn(b.t.Worker(writers[0]).Source, "stream %s: its writer %q has no listener with the client resource, so the requests that only "+
-		"it can answer fail; add one to its worker_listeners", s, writers[0])
+	serves := func(name string) bool { w := b.t.Worker(name); return w == nil || w.Serves(resource) }
+	writers := b.t.StreamWriters[s]
+	switch {
+	case !Strict[s] || slices.ContainsFunc(writers, serves) || len(writers) == 0:
+	case writers[0] == MainName:
+		b.warn(b.t.Main.Source, "stream %s: main writes it, but does not serve %s, so that its requests fail; name a worker that does under stream_writers", s, resource)
+	default:
+		text := fmt.Sprintf("stream %s: its writer %q has no listener with the %s resource, so the requests that only it can answer "+
+			"fail; add one to its worker_listeners", s, writers[0], resource)
+		b.t.Warnings = append(b.t.Warnings, Warning{Source: b.t.Worker(writers[0]).Source, Text: text, Broken: true})
+	}
 }
