@@ -14,6 +14,7 @@ type Config struct {
 	Cache   CacheConfig   `yaml:"cache"`
 	// MaxInFlight bounds the lookups under way; requests beyond it go on without identity at once.
 	MaxInFlight int `yaml:"max_in_flight"`
+	Policy      `yaml:",inline"`
 }
 
 // CacheConfig is about what is remembered.
