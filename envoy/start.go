@@ -114,6 +114,21 @@ func adminFree(admin string) error {
 	return l.Close()
 }
 
+// frontFree tells of an address that another process listens on. Envoy would share the port without a word (SO_REUSEPORT), and
+// each of the two get some of the connections.
+func frontFree(listeners []string) error {
+	var faults []error
+	for _, address := range listeners {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("listener %q: %w; end the process that has it, or choose another address", address, err))
+			continue
+		}
+		faults = append(faults, l.Close())
+	}
+	return errors.Join(faults...)
+}
+
 // lockFolder makes the folder if need be and locks it against a second Axon, which would take a living Axon's Envoy over. The
 // kernel lifts the lock when Axon ends in whatever way.
 func lockFolder(dir string) (unlock func(), err error) {

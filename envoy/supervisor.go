@@ -22,6 +22,7 @@ type Options struct {
 	Config     Config                 // valid, with defaults; Admin has to be the bootstrap's
 	Binary     string                 // from Find
 	Bootstrap  *bootstrapv3.Bootstrap // from Bootstrap
+	Listeners  []string               // host:port of what Envoy will listen on; these have to be free when it starts
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // for axon_envoy_restarts_total; nil: no metric
 }
@@ -35,6 +36,7 @@ type Supervisor struct {
 	config    Config
 	binary    string
 	bootstrap *bootstrapv3.Bootstrap
+	listeners []string
 	flags     []string
 	digest    string
 	admin     *Admin
@@ -59,6 +61,7 @@ func NewSupervisor(o Options) (*Supervisor, error) {
 		config:    o.Config,
 		binary:    o.Binary,
 		bootstrap: o.Bootstrap,
+		listeners: o.Listeners,
 		flags:     flags(o.Config),
 		admin:     admin,
 		log:       o.Log.With(slog.String("component", "envoy")),
@@ -121,6 +124,9 @@ func (s *Supervisor) first(ctx context.Context) (*process, error) {
 	}
 	if ctx.Err() != nil {
 		return nil, nil
+	}
+	if err := frontFree(s.listeners); err != nil {
+		return nil, err
 	}
 	return s.start()
 }

@@ -79,3 +79,12 @@ func (c Config) resolve(dir string) {
 }
 
 func (d deployment) resources() translate.Resources { return translate.Translate(d.plan) }
+
+// addresses are those of the listeners.
+func (d deployment) addresses() []string {
+	var all []string
+	for _, l := range d.plan.Listeners {
+		all = append(all, l.Address.String())
+	}
+	return all
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,7 +13,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"axon/affinity"
+	"axon/server"
+	"axon/server/identity"
 	"axon/xds/explain"
+	"axon/xds/plan"
 )
 
 // secret stands for what must not be printed: the key is then a token.
@@ -30,7 +34,7 @@ worker chosen while all are healthy. Nothing is sent. The URL may be a path; quo
 		Example: `  axon explain GET '/_matrix/client/v3/sync?since=s1' --user @alice:example.org
   axon explain PUT '/_matrix/client/v3/rooms/!abc:example.org/send/m.room.message/1'
   axon explain PUT /_matrix/federation/v1/send/1 -H 'Authorization: X-Matrix origin="remote.org",key="ed25519:1",sig="x"'`,
-		Args: usage(cobra.ExactArgs(2)),
+		Args: usage(methodAndURL),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := requestOf(args[0], args[1], user, source, headers)
 			if err != nil {
@@ -40,6 +44,7 @@ worker chosen while all are healthy. Nothing is sent. The URL may be a path; quo
 			if err != nil {
 				return err
 			}
+			r.Appservice = d.appservice(r)
 			e := explain.Explain(d.plan, r)
 			e.Target = redacted(e.Target)
 			if strings.Contains(e.KeyFrom, "the token") && e.Key != affinity.UserKey(user) {
@@ -58,6 +63,13 @@ worker chosen while all are healthy. Nothing is sent. The URL may be a path; quo
 	cmd.Flags().StringVar(&source, "source", "", "the client's `address`, for synapse_admin and requests without a token")
 	cmd.Flags().StringArrayVarP(&headers, "header", "H", nil, "a request header, `'Name: value'`; may be given several times")
 	return cmd
+}
+
+func methodAndURL(_ *cobra.Command, args []string) error {
+	if len(args) != 2 {
+		return fmt.Errorf("want METHOD and URL, as in: axon explain GET '/_matrix/client/v3/sync?since=s1'; got %d arguments", len(args))
+	}
+	return nil
 }
 
 func requestOf(method, url, user, source string, headers []string) (explain.Request, error) {
@@ -82,6 +94,13 @@ func requestOf(method, url, user, source string, headers []string) (explain.Requ
 		r.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
 	}
 	return r, nil
+}
+
+// appservice is the group of the appservice whose token the request has.
+func (d deployment) appservice(r explain.Request) plan.GroupName {
+	authorization, present := r.Header["Authorization"]
+	token, _ := identity.FromRequest(identity.Header{Value: strings.Join(authorization, ","), Present: present}, r.Target)
+	return plan.GroupName(server.AppservicesOf(d.topology)[sha256.Sum256([]byte(token))])
 }
 
 var schemeAndHost = regexp.MustCompile(`^[a-z]+://([^/?#]*)`)

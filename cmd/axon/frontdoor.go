@@ -111,7 +111,7 @@ func (f *frontDoor) supervise(d deployment) error {
 		return err
 	}
 	f.envoy, err = envoy.NewSupervisor(envoy.Options{
-		Config: d.config.Envoy, Binary: binary, Bootstrap: bootstrap, Log: f.log, Registerer: f.metrics,
+		Config: d.config.Envoy, Binary: binary, Bootstrap: bootstrap, Listeners: d.addresses(), Log: f.log, Registerer: f.metrics,
 	})
 	return err
 }

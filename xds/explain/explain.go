@@ -21,6 +21,8 @@ type Request struct {
 	Header http.Header
 	// User is the Matrix user ID that Axon would find behind the token; empty where it finds none.
 	User string
+	// Appservice is the group of the appservice whose token it is, empty where it is none's.
+	Appservice plan.GroupName
 	// Source is the client's address as Envoy trusts it; the zero Addr where it is not known.
 	Source netip.Addr
 }
@@ -48,7 +50,7 @@ type Explanation struct {
 
 // Explain decides on a request. The plan must be valid.
 func Explain(p *plan.Plan, r Request) Explanation {
-	route := p.Match(plan.Request{Method: r.Method, Host: r.Header.Get("Host"), Path: r.Target, Admin: isAdmin(p, r.Source)})
+	route := p.Match(plan.Request{Method: r.Method, Host: r.Header.Get("Host"), Path: r.Target, Appservice: r.Appservice, Admin: isAdmin(p, r.Source)})
 	e := Explanation{Method: r.Method, Target: r.Target, Route: route.Name, Status: route.Status}
 	if route.Status != 0 {
 		return e

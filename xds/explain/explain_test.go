@@ -108,3 +108,24 @@ func TestAllSpellingsOfARoomGoToOneWorker(t *testing.T) {
 		}
 	}
 }
+
+func TestABridgesRequestIsExplainedByItsOwnGroup(t *testing.T) {
+	topo := &topology.Topology{ServerName: "example.org", Main: process("main", 9000), StreamWriters: map[topology.Stream][]string{}}
+	topo.Workers = []*topology.Worker{process("bridge-1", 9001), process("event-creator-1", 9002)}
+	topo.Appservices = []topology.Appservice{{ID: "telegram", Group: "bridges"}}
+	for _, stream := range topology.Streams {
+		topo.StreamWriters[stream] = []string{"main"}
+	}
+	p, err := plan.Build(topo, plan.Config{Listeners: []plan.ListenerConfig{{Address: "127.0.0.1:8008"}}, Groups: map[string][]string{"bridges": {"bridge-*"}}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := Request{Method: "PUT", Target: "/_matrix/client/v3/rooms/!a:b/send/m.room.message/1"}
+	if got := Explain(p, send).Worker; got != "event-creator-1" {
+		t.Errorf("a user's message goes to %q", got)
+	}
+	send.Appservice = "bridges"
+	if got := Explain(p, send).Worker; got != "bridge-1" {
+		t.Errorf("the bridge's goes to %q", got)
+	}
+}

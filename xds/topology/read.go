@@ -83,6 +83,12 @@ func Files(cfg Config, dir string) []string {
 		found, _ := workerPaths(full)
 		paths = append(append(paths, searched(full)), found...)
 	}
+	if len(cfg.Appservices) > 0 {
+		src, _ := Read(cfg, nil, dir)
+		for _, f := range src.Registrations {
+			paths = append(paths, f.Name)
+		}
+	}
 	slices.Sort(paths)
 	return slices.Compact(paths)
 }
