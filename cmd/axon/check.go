@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
@@ -25,7 +26,7 @@ func checkCommand() *cobra.Command {
 where one is found (envoy.path, $ENVOY, bin/envoy, PATH). All faults of one run are reported together. Nothing is
 started and nothing is changed.`,
 		Example: "  axon check -c /etc/axon/axon.yaml",
-		Args:    usage(cobra.NoArgs),
+		Args:    usage(noArguments),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, err := load(path)
 			if err != nil {
@@ -68,11 +69,11 @@ func (d deployment) validate(ctx context.Context) (by string, err error) {
 		return "", err
 	}
 	binary, err := envoy.Find(d.config.Envoy.Path)
-	if err != nil {
-		if d.config.Envoy.Run {
-			return "", err
-		}
+	switch {
+	case err != nil && !d.config.Envoy.Run && d.config.Envoy.Path == "" && os.Getenv("ENVOY") == "":
 		return "no Envoy was found to validate it, too", nil
+	case err != nil:
+		return "", err
 	}
 	static, err := translate.Static(resources)
 	if err != nil {

@@ -20,7 +20,7 @@ func demoCommand() *cobra.Command {
 		Long: `Starts stand-ins for Synapse's processes, Axon and a real Envoy on free ports of 127.0.0.1, sends a little traffic of a few
 users with two devices each, and shows who lands where until it is interrupted. Nothing is left behind.`,
 		Example: "  axon demo",
-		Args:    usage(cobra.NoArgs),
+		Args:    usage(noArguments),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runDemo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -54,7 +54,10 @@ func runDemo(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	}()
 	playErr := d.Play(playing, stdout)
 	fail(nil)
-	if err = errors.Join(playErr, <-ended); err != nil {
+	if err = <-ended; err == nil { // else the front door never answered because of it
+		err = playErr
+	}
+	if err != nil {
 		fmt.Fprintln(stderr, "the log of axon and envoy:")
 		copyLog(stderr, logPath)
 	}

@@ -24,7 +24,7 @@ func renderCommand() *cobra.Command {
 		Long: `Prints a complete configuration for an Envoy without a control plane: listeners, routes, clusters and endpoints as they
 are now. Identity is still asked of Axon's ext_authz server; where none runs, requests go on without it.`,
 		Example: "  axon render -c axon.yaml > envoy.yaml && envoy -c envoy.yaml",
-		Args:    usage(cobra.NoArgs),
+		Args:    usage(noArguments),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, err := load(path)
 			if err != nil {
@@ -56,7 +56,7 @@ func bootstrapCommand() *cobra.Command {
 		Long: `Prints what an Envoy of your own needs to know before it can ask Axon (xds.address) for listeners, routes, clusters and
 endpoints over one delta ADS stream.`,
 		Example: "  axon bootstrap -c axon.yaml > bootstrap.yaml && envoy -c bootstrap.yaml",
-		Args:    usage(cobra.NoArgs),
+		Args:    usage(noArguments),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, err := load(path)
 			if err != nil {

@@ -74,6 +74,14 @@ func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
+// noArguments tells those who name the configuration file without -c what to do.
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unexpected argument %q; a configuration file is named with -c FILE", args[0])
+	}
+	return nil
+}
+
 // configFlag adds -c.
 func configFlag(cmd *cobra.Command, path *string) {
 	cmd.Flags().StringVarP(path, "config", "c", "axon.yaml", "Axon's configuration `file`")

@@ -24,7 +24,7 @@ Axon left serving is taken over. SIGHUP reads the files again, SIGTERM drains an
 
 A configuration with a fault is refused whole at the start, and later leaves the last good one in force.`,
 		Example: "  axon run -c /etc/axon/axon.yaml\n  axon run -c /etc/axon/axon.yaml --log-format json",
-		Args:    usage(cobra.NoArgs),
+		Args:    usage(noArguments),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := newLogger(cmd.ErrOrStderr(), level, format)
 			if err != nil {
@@ -65,7 +65,10 @@ func runAxon(ctx context.Context, path string, log *slog.Logger, hurry <-chan os
 		return fmt.Errorf("%w\nnothing was published", err)
 	}
 	by, err := d.validate(ctx)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return nil // told to end before it began
+	case err != nil:
 		return fmt.Errorf("%w\nnothing was published", err)
 	}
 	for _, w := range d.topology.Warnings {

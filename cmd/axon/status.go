@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -32,11 +33,11 @@ func statusCommand() *cobra.Command {
 		Long: `Asks the admin service of a running Axon what it knows, what it has published, which Envoys are connected and what they
 acknowledged, and how the last reading of the configuration ended.`,
 		Example: "  axon status\n  axon status --admin 127.0.0.1:9090 --json",
-		Args:    usage(cobra.NoArgs),
+		Args:    usage(noArguments),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			status, err := askStatus(cmd.Context(), address)
 			if err != nil {
-				return fmt.Errorf("status of %s: %w; is axon running, and is this its admin.address?", address, err)
+				return fmt.Errorf("status of %s: %s; is axon running, and is this its admin.address?", address, grpcstatus.Convert(err).Message())
 			}
 			if asJSON {
 				_, err := fmt.Fprintln(cmd.OutOrStdout(), protojson.MarshalOptions{Multiline: true, UseProtoNames: true, EmitDefaultValues: true}.Format(status))
@@ -120,7 +121,7 @@ func refused(e *adminv1.Envoy) string {
 	if e.LastError == nil {
 		return "-"
 	}
-	return fmt.Sprintf("%s %s: %s", e.LastError.Type, e.LastError.Version, e.LastError.Message)
+	return fmt.Sprintf("%s %s: %s", e.LastError.Type, e.LastError.Version, strings.TrimSpace(e.LastError.Message))
 }
 
 func reloadText(r *adminv1.Reload) string {

@@ -23,7 +23,7 @@ func topologyCommand() *cobra.Command {
 share a job and why these workers are in them, and who writes which stream. The groups section of axon.yaml overrules
 what is inferred.`,
 		Example: "  axon topology -c axon.yaml\n  axon topology -c axon.yaml --json | jq '.groups[] | {name, workers}'",
-		Args:    usage(cobra.NoArgs),
+		Args:    usage(noArguments),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, err := load(path)
 			if err != nil {

@@ -81,6 +81,9 @@ func (f *frontDoor) again(ctx context.Context) watched {
 	if err == nil {
 		_, err = d.validate(ctx)
 	}
+	if ctx.Err() != nil {
+		return d.watched
+	}
 	if err != nil {
 		f.note(false, err)
 		f.log.Error("the configuration has faults: the last good one stays in force", "error", err)

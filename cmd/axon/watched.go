@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 )
 
 // watched are the files and folders that a deployment was read from, each with a digest of what stood there just before.
@@ -25,14 +26,16 @@ func (w watched) now() watched {
 	return now
 }
 
-// digest is of a file's content, of a folder's names, or of the reason why there is neither.
+// digest is of a file's content, of a folder's names without the hidden ones, or of the reason why there is neither.
 func digest(path string) [sha256.Size]byte {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		content = []byte(err.Error())
 		entries, _ := os.ReadDir(path) // none, where it is no folder
 		for _, e := range entries {
-			content = append(content, "\x00"+e.Name()...)
+			if !strings.HasPrefix(e.Name(), ".") {
+				content = append(content, "\x00"+e.Name()...)
+			}
 		}
 	}
 	return sha256.Sum256(content)
