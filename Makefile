@@ -56,7 +56,7 @@ unit: lint $(ENVOY) $(STAMPS)/cc
 	go test $(test_flags) -timeout 15m $(unit_packages)
 
 .PHONY: e2e
-e2e: $(ENVOY) $(STAMPS)/cc $(STAMPS)/e2e ## only the tests with real Synapse workers, PostgreSQL and Redis
+e2e: $(ENVOY) $(STAMPS)/cc $(STAMPS)/endpoints ## only the tests with real Synapse workers, PostgreSQL and Redis
 	go test $(test_flags) -count=1 -timeout 30m ./e2e/...
 
 .PHONY: bench
@@ -85,6 +85,10 @@ generate: $(buf_stamp) $(gen_go) $(gen_grpc) ## the Go code of proto/
 .PHONY: golden
 golden: $(ENVOY) ## rewrite the golden files
 	@tests="$(golden_tests)"; [ -z "$$tests" ] || go test -p 2 $$tests -update
+
+.PHONY: endpoints
+endpoints: $(STAMPS)/endpoints ## docs/endpoints.json, from the installed Synapse
+	go run ./e2e/endpoints docs/endpoints.json
 
 .PHONY: image
 image: ## container images axon and axon-envoy
@@ -137,6 +141,10 @@ $(buf_stamp): $(STAMPS)/venv
 
 $(STAMPS)/e2e: $(wildcard e2e/install.sh e2e/requirements.txt) $(STAMPS)/venv
 	e2e/install.sh $(VENV)
+	@touch $@
+
+$(STAMPS)/endpoints: e2e/endpoints/requirements.txt $(STAMPS)/e2e
+	$(pip_install) --requirement $<
 	@touch $@
 
 go_install = GOFLAGS= GOBIN=$(CURDIR)/$(TOOLS) go install

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
@@ -43,6 +44,7 @@ func Start(t testing.TB, bootstrap *bootstrapv3.Bootstrap, args ...string) {
 	var output bytes.Buffer
 	command := exec.CommandContext(context.WithoutCancel(t.Context()), Binary(t), args...)
 	command.Stdout, command.Stderr = &output, &output
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that panics cleans nothing up
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
