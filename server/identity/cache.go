@@ -15,8 +15,10 @@ import (
 const (
 	// negativeMiB is all that made-up tokens can fill; they have a store of their own, so that they push nobody out.
 	negativeMiB = 1
-	// lockedTTL is short because an unlocked user goes on with the same token.
+	// lockedTTL is short because an unlocked user, or a renewed account, goes on with the same token.
 	lockedTTL = time.Second
+	// keySize of 128 bits is what no two of all tokens share; each byte counts ten million times.
+	keySize = 16
 )
 
 // Cache is a Resolver that remembers another's answers, asks once however many requests wait for one token, and bounds
@@ -24,27 +26,39 @@ const (
 type Cache struct {
 	next   Resolver
 	config Config
+	home   *home
 	// secret makes the keys of the stores useless to whoever sees the memory of one without the other.
 	secret   [sha256.Size]byte
 	positive store
 	negative store
+	endings  *endings
+	shared   *shared // nil where there is none
 	flights  singleflight.Group
 	slots    chan struct{}
 	counts   counts
 }
 
+// verifier is a Resolver that can also leave out what tokens say of themselves.
+type verifier interface {
+	Verify(ctx context.Context, r Request) (Identity, error)
+	verifies() bool
+}
+
 // NewCache puts a cache before next and registers its metrics (reg may be nil). The configuration must be valid. Close
 // it when done.
 func NewCache(c Config, next Resolver, reg prometheus.Registerer) (*Cache, error) {
-	positive, err := newStore(c.Cache.SizeMiB, 64, c.Cache.TTL, nil)
+	positive, err := newStore(c.Cache.SizeMiB, c.life(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("identity cache: %w", err)
 	}
-	negative, err := newStore(negativeMiB, 16, c.Cache.NegativeTTL, nil)
+	negative, err := newStore(negativeMiB, c.Cache.NegativeTTL, nil)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("identity cache: %w", err), positive.Close())
 	}
-	cache := &Cache{next: next, config: c, positive: positive, negative: negative, slots: make(chan struct{}, c.MaxInFlight)}
+	cache := &Cache{
+		next: next, config: c, positive: positive, negative: negative,
+		endings: newEndings(c.life()), slots: make(chan struct{}, c.MaxInFlight),
+	}
 	_, _ = rand.Read(cache.secret[:]) // never fails
 	cache.register(reg)
 	return cache, nil
@@ -82,12 +96,29 @@ func gaveUp(err error) error {
 	return fmt.Errorf("identity: %w", err)
 }
 
-// lookup asks the next resolver. It contains panics: singleflight would end the process.
-func (c *Cache) lookup(ctx context.Context, r Request) (id Identity, err error) {
+// lookup asks the next resolver, and has what it only read in the token verified.
+func (c *Cache) lookup(ctx context.Context, r Request) (Identity, error) {
 	// Another flight may have landed between this caller's look into the cache and its own take-off.
 	if e, ok := c.remembered(r); ok {
 		return e.answer()
 	}
+	id, err := c.ask(ctx, r, c.next.Resolve)
+	if err == nil && id.Unverified {
+		c.counts.hints.Add(1)
+		c.verify(ctx, r)
+	}
+	return id, err
+}
+
+// verify asks in the background. Whoever waits for the answer under the same key gets it, too.
+func (c *Cache) verify(ctx context.Context, r Request) {
+	if next, ok := c.next.(verifier); ok && next.verifies() {
+		c.flights.DoChan("verify "+c.key(r.Token, r.UserID), func() (any, error) { return c.ask(ctx, r, next.Verify) })
+	}
+}
+
+// ask asks the other Axons' memory, and then a resolver. It contains panics: singleflight would end the process.
+func (c *Cache) ask(ctx context.Context, r Request, resolve func(context.Context, Request) (Identity, error)) (id Identity, err error) {
 	select {
 	case c.slots <- struct{}{}:
 	default:
@@ -103,41 +134,37 @@ func (c *Cache) lookup(ctx context.Context, r Request) (id Identity, err error) 
 	}()
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
-	id, err = c.next.Resolve(ctx, r)
-	c.remember(r, id, err)
+	epoch := c.endings.now()
+	known, moment := c.shared.get(ctx, r)
+	if known.ok && c.home.has(known.entry.identity.UserID) {
+		known.entry.epoch = epoch
+		_ = c.positive.put(c.entryKey(known.entry, r), known.entry, time.Until(known.end))
+		return known.entry.answer()
+	}
+	id, err = resolve(ctx, r)
+	if id.Unverified {
+		return id, err
+	}
+	c.remember(r, id, err, epoch, moment)
+	id.Expires = time.Time{}
 	return id, err
 }
 
 // remembered looks a token up. What is stored without user_id holds for every user_id if Synapse was seen to ignore it.
 func (c *Cache) remembered(r Request) (entry, bool) {
-	key := c.key(r.Token, "")
+	token := c.key(r.Token, "")
+	key := token
 	e, ok := c.positive.get(key)
-	if ok && (r.UserID == "" || e.verdict == always) {
+	if ok = ok && !c.endings.void(e, token); ok && (r.UserID == "" || e.verdict == always) {
 		return e, true
 	}
 	if r.UserID != "" {
 		key = c.key(r.Token, r.UserID)
-		if e, ok = c.positive.get(key); ok {
+		if e, ok = c.positive.get(key); ok && !c.endings.void(e, token) {
 			return e, true
 		}
 	}
 	return c.negative.get(key)
-}
-
-// remember stores an answer; that there was none is not one. A full store only costs another lookup.
-func (c *Cache) remember(r Request, id Identity, err error) {
-	switch key := c.key(r.Token, r.UserID); {
-	case err == nil && r.UserID != "" && id.UserID != r.UserID:
-		_ = c.positive.put(c.key(r.Token, ""), entry{always, id}, c.config.Cache.TTL)
-	case err == nil:
-		_ = c.positive.put(key, entry{found, id}, c.config.Cache.TTL)
-	case errors.Is(err, ErrUserLocked):
-		_ = c.negative.put(key, entry{verdict: locked}, min(lockedTTL, c.config.Cache.NegativeTTL))
-	case errors.Is(err, ErrForbidden):
-		_ = c.negative.put(key, entry{verdict: forbidden}, c.config.Cache.NegativeTTL)
-	case errors.Is(err, ErrUnknownToken):
-		_ = c.negative.put(key, entry{verdict: unknown}, c.config.Cache.NegativeTTL)
-	}
 }
 
 // key is a keyed hash of token and user_id. Neither can hold the NUL between them; the hash is never shown to anybody, so
@@ -146,16 +173,5 @@ func (c *Cache) key(token, userID string) string {
 	b := append(make([]byte, 0, 512), c.secret[:]...)
 	b = append(append(append(b, token...), 0), userID...)
 	sum := sha256.Sum256(b)
-	return string(sum[:])
-}
-
-// negativeAnswers are made once: they are given very often.
-var negativeAnswers = map[verdict]error{
-	unknown:   fmt.Errorf("cache: %w", ErrUnknownToken),
-	locked:    fmt.Errorf("cache: %w", ErrUserLocked),
-	forbidden: fmt.Errorf("cache: %w", ErrForbidden),
-}
-
-func (e entry) answer() (Identity, error) {
-	return e.identity, negativeAnswers[e.verdict]
+	return string(sum[:keySize])
 }

@@ -23,6 +23,34 @@ func TestConfig(t *testing.T) {
 			"axon.yaml:4:25: identity.cache.ttl: 1ms: has to be from 1s to 720h0m0s",
 			"axon.yaml:4:35: identity.cache.negative_ttl: 1h0m0s: has to be from 100ms to 10m0s",
 		}},
+		"everything said": {"identity:\n  resolvers: [native, introspection, whoami]\n  introspection: {endpoint: 'https://mas.example/', secret_path: mas.secret}\n" +
+			"  native: {verify: never}\n" +
+			"  redis: {address: 'redis:6379', secret_path: s, username: axon, password_path: p, database: 1, tls: true, ca_path: ca.pem, timeout: 50ms}\n", nil},
+		"an empty section is its defaults": {"identity: {resolvers: [native, introspection], native: {}, introspection: {}}", nil},
+		"nobody to ask": {"identity: {resolvers: []}", []string{
+			"axon.yaml:1:12: identity.resolvers: names nobody to ask: whoami, introspection, native",
+		}},
+		"resolvers that are none": {"identity:\n  resolvers: [whoami, jwt, whoami]\n", []string{
+			`axon.yaml:2:23: identity.resolvers[1]: "jwt": there are whoami, introspection, native`,
+			`axon.yaml:2:28: identity.resolvers[2]: "whoami" is named twice`,
+		}},
+		"sections without their resolvers": {"identity:\n  introspection: {endpoint: 'mas:8080'}\n  native: {verify: later}\n", []string{
+			"axon.yaml:2:3: identity.introspection: has no effect: identity.resolvers does not name it",
+			"axon.yaml:3:3: identity.native: has no effect: identity.resolvers does not name it",
+			`axon.yaml:2:19: identity.introspection.endpoint: "mas:8080": is not a URL like http://host:port/`,
+			`axon.yaml:3:12: identity.native.verify: "later": has to be background or never`,
+		}},
+		"native where users are enforced": {"identity: {resolvers: [native, whoami], enforce: true}", []string{
+			"axon.yaml:1:24: identity.resolvers[0]: native does not go with identity.enforce: anybody can make up such a token",
+		}},
+		"a Redis that cannot be": {"identity:\n  redis: {address: 0.0.0.0:1, username: axon, database: -1, ca_path: ca.pem, timeout: 1m}\n", []string{
+			`axon.yaml:2:11: identity.redis.address: "0.0.0.0:1" is an address to listen on; name one to connect to`,
+			"axon.yaml:2:3: identity.redis.secret_path: names no file; the Axons that share a Redis need the same secret of at least 16 bytes",
+			"axon.yaml:2:31: identity.redis.username: is nothing without password_path",
+			"axon.yaml:2:61: identity.redis.ca_path: is nothing without tls",
+			"axon.yaml:2:47: identity.redis.database: -1: has to be from 0 to 65536",
+			"axon.yaml:2:78: identity.redis.timeout: 1m0s: has to be from 1ms to 1s",
+		}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

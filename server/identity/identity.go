@@ -1,14 +1,20 @@
 // Package identity answers whose access token a request carries.
 //
-// The answer is a hint for routing, not a permission: Synapse alone decides who may do what. Whoami asks Synapse; Cache
-// stands in front of it, so that most requests are answered from memory, and so that a slow or absent Synapse can delay
-// no request longer than the time-out. Raw tokens are kept nowhere: not in the cache, the log, errors or metrics.
+// The answer is a hint for routing, not a permission: Synapse alone decides who may do what. Resolvers find the user: by
+// whoami of any Synapse process, by the Matrix Authentication Service's introspection, or in the token itself; they are
+// asked in the order of the configuration, each with retries and a circuit breaker of its own. Cache stands in front of
+// them, so that most requests are answered from memory, and so that a slow or absent Synapse can delay no request longer
+// than the time-out, and none at all once the breakers know. Several Axons can share what they know through a Redis. Raw
+// tokens are kept nowhere: not in the cache, the log, errors or metrics.
+//
+// New makes all of it from the configuration.
 package identity
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Request is what is known of a client's request.
@@ -28,6 +34,11 @@ type Identity struct {
 	UserID   string // the full Matrix user ID, always valid as the value of a header
 	DeviceID string // empty for application services
 	Guest    bool
+	// Unverified says that the token itself is the only witness: anybody could have made it up. It is good for routing.
+	Unverified bool
+	// Expires is when the token ends, as far as the resolver knows; zero for never or unknown. What is remembered ends
+	// then, and comes without it.
+	Expires time.Time
 }
 
 // Resolver finds the user of a request. The error is one of the Err… below, wrapped with the name of who gave it, or
@@ -36,17 +47,14 @@ type Resolver interface {
 	Resolve(ctx context.Context, r Request) (Identity, error)
 }
 
+// Beside these, the errors of Resolve are the refusals.
 var (
-	// ErrNoToken says that the request carries none that Synapse would read.
-	ErrNoToken = errors.New("no access token")
-	// ErrUnknownToken says that Synapse knows no user for it. ErrUserLocked and ErrForbidden are special cases of it.
-	ErrUnknownToken = errors.New("unknown access token")
-	// ErrUserLocked is not for long: the same token works again as soon as an administrator unlocks the user.
-	ErrUserLocked = fmt.Errorf("%w: user locked", ErrUnknownToken)
-	// ErrForbidden says that an application service asked for a user outside of its namespace.
-	ErrForbidden = fmt.Errorf("%w: not a user of this application service", ErrUnknownToken)
 	// ErrUnavailable says that nobody could answer now. ErrBusy is a special case of it.
 	ErrUnavailable = errors.New("no answer")
 	// ErrBusy says that so many lookups are under way (max_in_flight) that this one was not begun.
 	ErrBusy = fmt.Errorf("%w: too many lookups under way", ErrUnavailable)
+	// errFault: a server's own (HTTP status 5xx). It may be well in a moment.
+	errFault = fmt.Errorf("%w: a fault of the server", ErrUnavailable)
+	// errElsewhere: it is not for this resolver to say, another may know.
+	errElsewhere = errors.New("not this resolver's token")
 )

@@ -2,10 +2,9 @@ package identity
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"io"
 	"log"
+	"math/bits"
 	"time"
 
 	"github.com/allegro/bigcache/v3"
@@ -18,10 +17,10 @@ import (
 // cost a miss, not a wrong answer.
 type store struct{ *bigcache.BigCache }
 
-func newStore(sizeMiB, shards int, life time.Duration, hasher bigcache.Hasher) (store, error) {
+func newStore(sizeMiB int, life time.Duration, hasher bigcache.Hasher) (store, error) {
 	// Not the caller's context: bigcache prints to standard output when it ends. Close ends the cleaning.
 	cache, err := bigcache.New(context.Background(), bigcache.Config{
-		Shards:             shards,
+		Shards:             shardsFor(sizeMiB),
 		LifeWindow:         max(life, time.Second),
 		CleanWindow:        min(max(life, time.Second), time.Minute),
 		MaxEntrySize:       128,
@@ -33,48 +32,24 @@ func newStore(sizeMiB, shards int, life time.Duration, hasher bigcache.Hasher) (
 	return store{cache}, err
 }
 
-// verdict says what an entry means.
-type verdict byte
-
-const (
-	found  verdict = iota // the user, for the very user_id asked for
-	always                // the user, whatever user_id is asked for
-	unknown
-	locked
-	forbidden
-)
-
-// entry is what is remembered of a token.
-type entry struct {
-	verdict
-	identity Identity
+// shardsFor keeps shards at about 1 MiB: they grow by copying all that they hold, and meanwhile nobody can read them.
+func shardsFor(sizeMiB int) int {
+	return min(max(16, 1<<bits.Len(uint(sizeMiB-1))), 1024)
 }
 
-const (
-	guest      = 1 << 7
-	headerSize = 10 // end in milliseconds (8), verdict and guest (1), length of the user ID (1)
-)
-
 func (s store) put(key string, e entry, life time.Duration) error {
-	b := make([]byte, headerSize, headerSize+len(e.identity.UserID)+len(e.identity.DeviceID))
-	binary.BigEndian.PutUint64(b, uint64(time.Now().Add(life).UnixMilli()))
-	b[8] = byte(e.verdict)
-	if e.identity.Guest {
-		b[8] |= guest
+	b, err := e.encode(time.Now().Add(life))
+	if err != nil {
+		return err
 	}
-	if len(e.identity.UserID) > maxUserID {
-		return errors.New("user ID too long")
-	}
-	b[9] = byte(len(e.identity.UserID))
-	b = append(b, e.identity.UserID...)
-	return s.Set(key, append(b, e.identity.DeviceID...))
+	return s.Set(key, b)
 }
 
 func (s store) get(key string) (entry, bool) {
 	b, err := s.Get(key)
-	if err != nil || len(b) < headerSize || time.Now().UnixMilli() >= int64(binary.BigEndian.Uint64(b)) {
+	if err != nil {
 		return entry{}, false
 	}
-	text := string(b[headerSize:])
-	return entry{verdict(b[8] &^ guest), Identity{text[:b[9]], text[b[9]:], b[8]&guest != 0}}, true
+	e, _, ok := decode(b)
+	return e, ok
 }

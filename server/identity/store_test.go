@@ -13,7 +13,7 @@ import (
 
 func newTestStore(t *testing.T, life time.Duration, hasher bigcache.Hasher) store {
 	t.Helper()
-	s, err := newStore(1, 16, life, hasher)
+	s, err := newStore(1, life, hasher)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,11 +24,11 @@ func newTestStore(t *testing.T, life time.Duration, hasher bigcache.Hasher) stor
 func TestStoreGivesBackWhatWasPut(t *testing.T) {
 	s := newTestStore(t, time.Hour, nil)
 	entries := map[string]entry{
-		"a user":                  {found, Identity{"@a:hs", "DEVICE", false}},
-		"a guest":                 {always, Identity{"@1:hs", "D", true}},
-		"an application service":  {found, Identity{"@irc:hs", "", false}},
+		"a user":                  {verdict: found, identity: Identity{UserID: "@a:hs", DeviceID: "DEVICE"}, epoch: 1 << 40},
+		"a guest":                 {verdict: always, identity: Identity{UserID: "@1:hs", DeviceID: "D", Guest: true}},
+		"an application service":  {verdict: found, identity: Identity{UserID: "@irc:hs"}},
 		"an unknown token":        {verdict: unknown},
-		"the longest of user IDs": {found, Identity{"@" + strings.Repeat("a", 251) + ":hs", "D", true}},
+		"the longest of user IDs": {verdict: found, identity: Identity{UserID: "@" + strings.Repeat("a", 251) + ":hs", DeviceID: "D", Guest: true}},
 	}
 	for key, e := range entries {
 		if err := s.put(key, e, time.Hour); err != nil {
@@ -49,11 +49,11 @@ func (oneHash) Sum64(string) uint64 { return 42 }
 
 func TestKeysOfOneHashAreNotMixedUp(t *testing.T) {
 	s := newTestStore(t, time.Hour, oneHash{})
-	_ = s.put("alice's", entry{found, Identity{UserID: "@alice:hs"}}, time.Hour)
+	_ = s.put("alice's", entry{identity: Identity{UserID: "@alice:hs"}}, time.Hour)
 	if e, ok := s.get("bob's"); ok {
 		t.Errorf("bob's token is %s's", e.identity.UserID)
 	}
-	_ = s.put("bob's", entry{found, Identity{UserID: "@bob:hs"}}, time.Hour)
+	_ = s.put("bob's", entry{identity: Identity{UserID: "@bob:hs"}}, time.Hour)
 	if e, ok := s.get("alice's"); ok {
 		t.Errorf("alice's token is %s's", e.identity.UserID)
 	}
@@ -82,7 +82,7 @@ func TestAFullStoreStaysWithinItsBoundAndRight(t *testing.T) {
 	s := newTestStore(t, time.Hour, nil)
 	user := func(i int) string { return fmt.Sprintf("@user%d:hs", i) }
 	for i := range 50_000 {
-		if err := s.put(fmt.Sprintf("%032d", i), entry{found, Identity{UserID: user(i)}}, time.Hour); err != nil {
+		if err := s.put(fmt.Sprintf("%032d", i), entry{identity: Identity{UserID: user(i)}}, time.Hour); err != nil {
 			t.Fatal(err)
 		}
 	}

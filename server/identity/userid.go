@@ -20,6 +20,14 @@ func validUserID(s string) bool {
 		server != "" && !strings.ContainsFunc(server, notInServerName)
 }
 
+// validDeviceID gives the device ID, or none where it could not be a header's: nothing depends on it.
+func validDeviceID(s string) string {
+	if len(s) > maxDeviceID || !visible(s) {
+		return ""
+	}
+	return s
+}
+
 // visible says whether s is UTF-8 without spaces and control characters.
 func visible(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) })

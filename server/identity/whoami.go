@@ -10,10 +10,8 @@ import (
 	"net/url"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"axon/xds/topology"
 )
@@ -35,25 +33,13 @@ type Whoami struct {
 	turn    atomic.Uint32
 	setting sync.Mutex
 
-	requests *prometheus.CounterVec
-	duration prometheus.Histogram
+	calls
 }
 
 // NewWhoami registers its metrics with reg, which may be nil. Before SetTargets it answers ErrUnavailable.
 func NewWhoami(reg prometheus.Registerer) *Whoami {
-	w := &Whoami{
-		requests: promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
-			Name: "axon_whoami_requests_total", Help: "Calls of Synapse's whoami by outcome.",
-		}, []string{"outcome"}),
-		duration: promauto.With(reg).NewHistogram(prometheus.HistogramOpts{
-			Name: "axon_whoami_duration_seconds", Help: "How long Synapse's whoami took.",
-			Buckets: []float64{100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, .1, .25, .5, 1, 2.5},
-		}),
-	}
+	w := &Whoami{calls: newCalls(reg, "whoami", "Synapse's whoami")}
 	w.choices.Store(&choices{})
-	for _, o := range outcomes {
-		w.requests.WithLabelValues(o.name)
-	}
 	return w
 }
 
@@ -98,7 +84,7 @@ func (w *Whoami) Resolve(ctx context.Context, r Request) (Identity, error) {
 	err := fmt.Errorf("%w: no process serves it", ErrUnavailable)
 	for _, c := range w.choices.Load().order(w.turn.Add(1)) {
 		var id Identity
-		if id, err = w.timed(ctx, c.target, r); err == nil {
+		if id, err = w.timed(func() (Identity, error) { return c.ask(ctx, r) }); err == nil {
 			return id, nil
 		}
 		err = fmt.Errorf("%s: %w", c.address, err)
@@ -107,14 +93,6 @@ func (w *Whoami) Resolve(ctx context.Context, r Request) (Identity, error) {
 		}
 	}
 	return Identity{}, fmt.Errorf("whoami: %w", err)
-}
-
-func (w *Whoami) timed(ctx context.Context, t *target, r Request) (Identity, error) {
-	start := time.Now()
-	id, err := t.ask(ctx, r)
-	w.duration.Observe(time.Since(start).Seconds())
-	w.requests.WithLabelValues(outcomeOf(err)).Inc()
-	return id, err
 }
 
 // ask makes one call. A transport is used without http.Client: no redirects, no cookies, and errors without the URL.
