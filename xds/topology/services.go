@@ -49,41 +49,6 @@ func (b *builder) mediaRepo() {
 	}
 }
 
-// redis reads Synapse's config/redis.py.
-func (b *builder) redis() {
-	c := b.hs.Redis
-	if c == nil || !c.Enabled {
-		if len(b.t.Workers) > 0 && len(b.src.Config) > 0 && !b.incomplete {
-			b.warn(b.shared.at("redis"), "redis is not enabled, and Synapse's workers need it to hear of each other")
-		}
-		return
-	}
-	address, err := c.address()
-	if err != nil {
-		b.add(b.shared.file("redis").Errorf([]any{"redis"}, "redis: %w", err))
-		return
-	}
-	b.t.Redis = &Redis{Address: address, Database: c.Database, TLS: c.TLS, Source: b.shared.at("redis")}
-}
-
-func (c *redisConfig) address() (Address, error) {
-	if c.Path != "" {
-		return Address{Path: c.Path}, checkSocket(c.Path)
-	}
-	host, port := c.Host, c.Port
-	if host == "" {
-		host = "localhost"
-	}
-	if port == nil {
-		port = uint64(6379)
-	}
-	n, err := portOf(port)
-	if err != nil {
-		return Address{}, err
-	}
-	return Address{Host: resolved(host), Port: n}, checkHost(host)
-}
-
 // duties notes which workers Synapse's files give work that no route shows.
 func (b *builder) duties() {
 	b.t.UserDirectoryWorker = b.duty("update_user_directory_from_worker", b.hs.UserDirectoryWorker)

@@ -90,14 +90,6 @@ type Service struct {
 	Source        yamlfile.Position
 }
 
-// Redis is Synapse's Redis. The password is not kept: PasswordPath or Synapse's own file has it.
-type Redis struct {
-	Address  Address
-	Database int
-	TLS      bool
-	Source   yamlfile.Position
-}
-
 // Warning is a fault that leaves the topology usable.
 type Warning struct {
 	Source yamlfile.Position
