@@ -6,26 +6,29 @@ import (
 	"axon/xds/topology"
 )
 
-// Appservices are the groups of appservices that have workers of their own, by the SHA-256 of their tokens.
-type Appservices map[[sha256.Size]byte]string
+// Appservice is what Axon tells of one; the zero value stands for none.
+type Appservice struct{ ID, Group string }
+
+// Appservices are those that have workers of their own, by the SHA-256 of their tokens.
+type Appservices map[[sha256.Size]byte]Appservice
 
 // AppservicesOf reads them out of a topology.
 func AppservicesOf(t *topology.Topology) Appservices {
-	groups := Appservices{}
+	all := Appservices{}
 	for _, a := range t.Appservices {
-		groups[a.Token] = a.Group
+		all[a.Token] = Appservice{a.ID, a.Group}
 	}
-	return groups
+	return all
 }
 
 // SetAppservices replaces those that Check knows.
-func (a *Authz) SetAppservices(groups Appservices) { a.groups.Store(&groups) }
+func (a *Authz) SetAppservices(all Appservices) { a.appservices.Store(&all) }
 
-// groupOf is the group of the appservice whose token it is, empty where it is none's.
-func (a *Authz) groupOf(token string) string {
-	groups := a.groups.Load()
-	if groups == nil || len(*groups) == 0 {
-		return ""
+// appserviceOf is the appservice whose token it is.
+func (a *Authz) appserviceOf(token string) Appservice {
+	all := a.appservices.Load()
+	if all == nil || len(*all) == 0 {
+		return Appservice{}
 	}
-	return (*groups)[sha256.Sum256([]byte(token))]
+	return (*all)[sha256.Sum256([]byte(token))]
 }

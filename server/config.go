@@ -1,14 +1,20 @@
 package server
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"net"
+	"strconv"
 
 	"axon/yamlfile"
 )
 
 // AuthzConfig is the section "authz" of axon.yaml.
 type AuthzConfig struct {
-	Address string `yaml:"address"` // host:port or unix:/path
+	Address string    `yaml:"address"` // host:port or unix:/path
+	Mode    string    `yaml:"mode"`    // of a unix socket, octal; whoever may write to it may ask
+	TLS     TLSConfig `yaml:"tls"`     // of TCP; without it everybody who can reach the address may ask
 }
 
 // AdminConfig is the section "admin" of axon.yaml.
@@ -17,14 +23,44 @@ type AdminConfig struct {
 }
 
 // DefaultAuthzConfig is what holds where axon.yaml says nothing.
-func DefaultAuthzConfig() AuthzConfig { return AuthzConfig{Address: "unix:/run/axon/authz.sock"} }
+func DefaultAuthzConfig() AuthzConfig {
+	return AuthzConfig{Address: "unix:/run/axon/authz.sock", Mode: fmt.Sprintf("%#o", socketMode)}
+}
 
 // DefaultAdminConfig is what holds where axon.yaml says nothing.
 func DefaultAdminConfig() AdminConfig { return AdminConfig{Address: "127.0.0.1:9090"} }
 
-// Validate says what is wrong with the address, at its place in file, which may be nil.
+// Validate gives every fault, each at its place in file, which may be nil.
 func (c AuthzConfig) Validate(file *yamlfile.File) error {
-	return addressFault(file, "authz", c.Address)
+	address := addressFault(file, "authz", c.Address)
+	_, mode := c.mode()
+	if mode != nil {
+		mode = file.Errorf([]any{"authz", "mode"}, "authz.mode: %w", mode)
+	}
+	return errors.Join(address, mode, c.TLS.validate(file, c.Address))
+}
+
+// Listen listens as Listen does, with the configured mode.
+func (c AuthzConfig) Listen() (net.Listener, error) {
+	mode, err := c.mode()
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", c.Address, err)
+	}
+	return listen(c.Address, mode)
+}
+
+// Trusted says whether only those can ask whom the operator lets: through a unix socket, or with a certificate.
+func (c AuthzConfig) Trusted() bool {
+	network, _, _ := split(c.Address)
+	return network == "unix" || c.TLS.enabled()
+}
+
+func (c AuthzConfig) mode() (fs.FileMode, error) {
+	bits, err := strconv.ParseUint(c.Mode, 8, 32)
+	if err != nil || bits == 0 || bits > 0o777 {
+		return 0, fmt.Errorf("%q: must be permissions in octal, as in 0660", c.Mode)
+	}
+	return fs.FileMode(bits), nil
 }
 
 // Validate says what is wrong with the address, at its place in file, which may be nil.

@@ -14,10 +14,10 @@ import (
 
 func TestHealth(t *testing.T) {
 	health := NewHealth()
-	client := healthv1.NewHealthClient(dial(t, NewAuthzServer(NewAuthz(nil, nil, slog.New(slog.DiscardHandler)), health)))
+	client := healthv1.NewHealthClient(dial(t, NewAuthzServer(NewAuthz(Options{Log: slog.New(slog.DiscardHandler)}), health)))
 	expect := func(want healthv1.HealthCheckResponse_ServingStatus) {
 		t.Helper()
-		for _, service := range []string{"", "envoy.service.auth.v3.Authorization"} {
+		for _, service := range []string{"", "envoy.service.auth.v3.Authorization", "envoy.service.ext_proc.v3.ExternalProcessor"} {
 			got, err := client.Check(t.Context(), &healthv1.HealthCheckRequest{Service: service})
 			if err != nil || got.GetStatus() != want {
 				t.Errorf("%q: %v, %v, want %v", service, got.GetStatus(), err, want)
@@ -40,7 +40,7 @@ func TestStopLetsCallsEndAndCutsStreams(t *testing.T) {
 	})
 	health := NewHealth()
 	health.SetReady(true)
-	s := NewAuthzServer(NewAuthz(slow, nil, slog.New(slog.DiscardHandler)), health)
+	s := NewAuthzServer(NewAuthz(Options{Resolver: slow, Policy: identity.DefaultPolicy(), Log: slog.New(slog.DiscardHandler)}), health)
 	conn := dial(t, s)
 	watch, err := healthv1.NewHealthClient(conn).Watch(t.Context(), &healthv1.HealthCheckRequest{})
 	if err != nil {

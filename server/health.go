@@ -2,13 +2,14 @@ package server
 
 import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 )
 
 // Health is the gRPC health service: NOT_SERVING until told that Axon is ready, for the server as a whole ("") and for
-// ext_authz by name.
+// ext_authz and ext_proc by name.
 type Health struct{ server *health.Server }
 
 // NewHealth is not ready.
@@ -27,7 +28,7 @@ func (h *Health) SetReady(ready bool) {
 	if ready {
 		status = healthv1.HealthCheckResponse_SERVING
 	}
-	for _, service := range []string{"", authv3.Authorization_ServiceDesc.ServiceName} {
+	for _, service := range []string{"", authv3.Authorization_ServiceDesc.ServiceName, extprocv3.ExternalProcessor_ServiceDesc.ServiceName} {
 		h.server.SetServingStatus(service, status)
 	}
 }

@@ -17,17 +17,22 @@ import (
 // maxSocketPath is what fits into sockaddr_un on Linux.
 const maxSocketPath = 107
 
+// socketMode lets Envoy in where it shares Axon's user or group.
+const socketMode fs.FileMode = 0o660
+
 // Listen listens on "host:port" or "unix:/path". Port 0 means any free one.
 //
 // For a unix socket, a missing parent folder is made, and a socket that a dead process left behind is replaced; one that
-// still answers is an error. The socket gets mode 0660: Envoy has to share Axon's user or group.
-func Listen(address string) (net.Listener, error) {
+// still answers is an error. The socket gets mode 0660.
+func Listen(address string) (net.Listener, error) { return listen(address, socketMode) }
+
+func listen(address string, mode fs.FileMode) (net.Listener, error) {
 	network, rest, err := split(address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %q: %w", address, err)
 	}
 	if network == "unix" {
-		return listenUnix(rest)
+		return listenUnix(rest, mode)
 	}
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), network, rest)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -57,7 +62,7 @@ func split(address string) (network, rest string, err error) {
 	return "tcp", address, nil
 }
 
-func listenUnix(path string) (net.Listener, error) {
+func listenUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("listen on unix:%s: make its folder: %w", path, err)
 	}
@@ -68,7 +73,7 @@ func listenUnix(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(path, 0o660); err != nil {
+	if err := os.Chmod(path, mode); err != nil {
 		return nil, errors.Join(fmt.Errorf("listen on unix:%s: %w", path, err), l.Close())
 	}
 	return l, nil

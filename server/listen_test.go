@@ -95,7 +95,7 @@ func TestAddressFaultsHaveTheirPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (AuthzConfig{"unix:s"}).Validate(file); err == nil ||
+	if err := (AuthzConfig{Address: "unix:s", Mode: "0660"}).Validate(file); err == nil ||
 		!strings.HasPrefix(err.Error(), `axon.yaml:2:3: authz.address: "unix:s": the path`) {
 		t.Errorf("fault %v", err)
 	}

@@ -37,6 +37,8 @@ func outcomeOf(err error) string {
 type failureLog struct {
 	log   *slog.Logger
 	every time.Duration
+	// enforce says that the requests are refused.
+	enforce bool
 
 	mu     sync.Mutex
 	last   time.Time
@@ -48,8 +50,13 @@ func (f *failureLog) note(err error) {
 	defer f.mu.Unlock()
 	f.failed++
 	if now := time.Now(); f.last.IsZero() || now.Sub(f.last) >= f.every {
-		f.log.Warn("Synapse does not say whose access tokens these are: their requests go on without X-User-Identifier, "+
-			"spread over the workers by token; nothing is refused", "failed", f.failed, "error", err)
+		f.log.Warn(failureTexts[f.enforce], "failed", f.failed, "error", err)
 		f.last, f.failed = now, 0
 	}
+}
+
+var failureTexts = map[bool]string{
+	false: "Synapse does not say whose access tokens these are: their requests go on without X-User-Identifier, " +
+		"spread over the workers by token; nothing is refused",
+	true: "Synapse does not say whose access tokens these are: their requests are refused with 503, because of identity.enforce",
 }

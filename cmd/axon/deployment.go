@@ -51,16 +51,37 @@ func load(path string) (deployment, error) {
 	if err := errors.Join(faults...); err != nil {
 		return d, err
 	}
-	authz, err := topology.ParseAddress(d.config.Authz.Address)
-	if err != nil {
-		return d, fmt.Errorf("authz.address: %w", err)
-	}
-	d.plan.Identity = &plan.Identity{Address: authz, Timeout: d.config.Identity.Timeout + authzMargin, Rematch: len(d.topology.Appservices) > 0}
-	return d, nil
+	d.plan.Identity, err = d.config.identity(d.topology)
+	return d, err
 }
 
-// resolve makes the paths of files that Envoy reads absolute: its working directory need not be ours.
-func (c Config) resolve(dir string) {
+// identity is what Envoy has to know of Axon's own server.
+func (c Config) identity(t *topology.Topology) (*plan.Identity, error) {
+	address, err := topology.ParseAddress(c.Authz.Address)
+	if err != nil {
+		return nil, fmt.Errorf("authz.address: %w", err)
+	}
+	id := &plan.Identity{
+		Address:    address,
+		Timeout:    c.Identity.Timeout + authzMargin,
+		Rematch:    len(t.Appservices) > 0,
+		Enforce:    c.Identity.Enforce,
+		FailClosed: c.Identity.Enforce && !c.Identity.FailOpen,
+		Learn:      c.learns(),
+		Headers:    c.Identity.Headers.Named(),
+	}
+	if tls, ok := c.Authz.TLS.ForEnvoy(c.Authz.Address); ok {
+		id.TLS = &plan.IdentityTLS{Certificate: tls.Certificate, Key: tls.Key, CA: tls.CA, ServerName: tls.ServerName}
+	}
+	return id, nil
+}
+
+// learns says whether answers to logins are learned from: under enforce only what nobody can make up who has not been
+// let in.
+func (c Config) learns() bool { return c.Authz.Trusted() || !c.Identity.Enforce }
+
+// resolve makes the paths of files that Envoy may read absolute: its working directory need not be ours.
+func (c *Config) resolve(dir string) {
 	absolute := func(path string) string {
 		if path == "" || filepath.IsAbs(path) {
 			return path
@@ -76,6 +97,7 @@ func (c Config) resolve(dir string) {
 			l.TLS.Certificate, l.TLS.Key = absolute(l.TLS.Certificate), absolute(l.TLS.Key)
 		}
 	}
+	c.Authz.TLS = c.Authz.TLS.Within(absolute)
 }
 
 func (d deployment) resources() translate.Resources { return translate.Translate(d.plan) }

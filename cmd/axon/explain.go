@@ -100,7 +100,7 @@ func requestOf(method, url, user, source string, headers []string) (explain.Requ
 func (d deployment) appservice(r explain.Request) plan.GroupName {
 	authorization, present := r.Header["Authorization"]
 	token, _ := identity.FromRequest(identity.Header{Value: strings.Join(authorization, ","), Present: present}, r.Target)
-	return plan.GroupName(server.AppservicesOf(d.topology)[sha256.Sum256([]byte(token))])
+	return plan.GroupName(server.AppservicesOf(d.topology)[sha256.Sum256([]byte(token))].Group)
 }
 
 var schemeAndHost = regexp.MustCompile(`^[a-z]+://([^/?#]*)`)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -35,9 +36,12 @@ type frontDoor struct {
 	metrics *prometheus.Registry
 	health  *server.Health
 	authz   *server.Authz
-	whoami  *identity.Whoami
-	cache   *identity.Cache
-	xds     *xds.Server
+	// identity gives the users; revocations are followed to forget them.
+	identity    *identity.Finder
+	revocations revocations
+	xds         *xds.Server
+	// started is the configuration of what is read at the start only.
+	started Config
 	serving atomic.Pointer[deployment]
 	reload  atomic.Pointer[server.Reload]
 	reloads *prometheus.CounterVec
@@ -51,43 +55,47 @@ type frontDoor struct {
 
 // newFrontDoor makes everything and listens, so that an address in use is known before anything is served.
 func newFrontDoor(path string, d deployment, log *slog.Logger) (*frontDoor, error) {
-	f := &frontDoor{path: path, log: log, metrics: prometheus.NewRegistry(), health: server.NewHealth()}
+	f := &frontDoor{path: path, log: log, metrics: prometheus.NewRegistry(), health: server.NewHealth(), started: d.config}
 	f.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	f.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "axon_config_reloads_total", Help: "Readings of the configuration by result: published, unchanged or refused.",
 	}, []string{"result"})
 	f.metrics.MustRegister(f.reloads)
-	f.whoami = identity.NewWhoami(f.metrics)
 	var err error
-	if f.cache, err = identity.NewCache(d.config.Identity, f.whoami, f.metrics); err != nil {
+	if f.identity, err = newFinder(path, d, f.metrics, log); err != nil {
 		return nil, err
 	}
 	f.xds = xds.New(xds.Options{Logger: log, Registerer: f.metrics})
-	f.servers()
-	if err := errors.Join(f.listen(d.config), f.supervise(d)); err != nil {
+	if err := errors.Join(f.servers(), f.listen(), f.supervise(d)); err != nil {
 		return nil, errors.Join(err, f.close())
 	}
 	return f, f.publish(d)
 }
 
-func (f *frontDoor) servers() {
-	f.authz = server.NewAuthz(f.cache, f.metrics, f.log)
-	f.authzServer = server.NewAuthzServer(f.authz, f.health)
-	f.xdsServer = grpc.NewServer(xds.ServerOptions()...)
+func (f *frontDoor) servers() error {
+	certificates, err := f.started.Authz.TLS.Credentials()
+	contained := server.Contained(f.metrics, f.log)
+	f.authz = newAuthz(f)
+	f.authzServer = server.NewAuthzServer(f.authz, f.health, slices.Concat(contained, certificates)...)
+	f.xdsServer = grpc.NewServer(slices.Concat(xds.ServerOptions(), contained)...)
 	f.xds.Register(f.xdsServer)
 	f.health.Register(f.xdsServer)
-	f.adminGRPC = grpc.NewServer()
+	f.adminGRPC = grpc.NewServer(contained...)
 	adminv1.RegisterAdminServiceServer(f.adminGRPC, &server.Status{
-		Version: version, Started: time.Now(), XDS: f.xds.State, Cache: f.cache.Stats, Serving: f.current, Reload: f.lastReload,
+		Version: version, Started: time.Now(), XDS: f.xds.State, Cache: f.identity.Stats, Serving: f.current, Reload: f.lastReload,
 	})
 	f.health.Register(f.adminGRPC)
 	f.adminServer = server.Admin{Metrics: f.metrics, Ready: f.ready, GRPC: f.adminGRPC, Log: f.log}.Server()
+	return err
 }
 
-func (f *frontDoor) listen(c Config) error {
+func (f *frontDoor) listen() error {
 	var faults []error
-	for i, address := range []string{c.Authz.Address, c.XDS.Address, c.Admin.Address} {
-		l, err := server.Listen(address)
+	at := func(address string) func() (net.Listener, error) {
+		return func() (net.Listener, error) { return server.Listen(address) }
+	}
+	for i, listen := range []func() (net.Listener, error){f.started.Authz.Listen, at(f.started.XDS.Address), at(f.started.Admin.Address)} {
+		l, err := listen()
 		if err != nil {
 			faults = append(faults, err)
 			continue
@@ -118,8 +126,13 @@ func (f *frontDoor) supervise(d deployment) error {
 
 // publish gives a deployment to all that serve it.
 func (f *frontDoor) publish(d deployment) error {
-	f.whoami.SetTargets(identity.Targets(d.topology))
+	var err error
+	if d.plan.Identity, err = f.started.identity(d.topology); err != nil { // Envoy and our server have to agree
+		return err
+	}
+	f.identity.SetTopology(d.topology)
 	f.authz.SetAppservices(server.AppservicesOf(d.topology))
+	f.follow(d.topology)
 	changed, err := f.xds.Publish(d.resources())
 	f.note(changed, err)
 	if err != nil {
@@ -230,6 +243,6 @@ func (f *frontDoor) close() error {
 		}
 	}
 	f.xds.Close()
-	f.whoami.Close()
-	return f.cache.Close()
+	f.revocations.stop()
+	return f.identity.Close()
 }

@@ -109,13 +109,10 @@ func (b *builder) routes(rows []row) ([]Route, error) {
 }
 
 func (b *builder) route(r row) (Route, error) {
-	route := Route{Name: r.name, Methods: r.methods, Query: r.query, Group: r.group, Affinity: affinity.None, Pace: r.pace, Admin: r.admin, Mended: r.mended, Identify: r.identify, Appservice: r.appservice, Status: r.status, Reply: r.reply}
-	for _, text := range r.paths {
-		t, err := ParseTemplate(text)
-		if err != nil {
-			return route, err
-		}
-		route.Paths = append(route.Paths, t)
+	route := Route{Name: r.name, Methods: r.methods, Query: r.query, Group: r.group, Affinity: affinity.None, Pace: r.pace, Admin: r.admin, Mended: r.mended, Identify: r.identify, Appservice: r.appservice, Learn: r.learn, Status: r.status, Reply: r.reply}
+	var err error
+	if route.Paths, route.Open, err = r.templates(); err != nil {
+		return route, err
 	}
 	if r.status != 0 {
 		return route, nil

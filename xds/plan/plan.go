@@ -111,6 +111,9 @@ type Route struct {
 	Admin bool `yaml:"admin,omitempty"`
 	// Identify says that Axon is asked about the request though no affinity needs it.
 	Identify bool `yaml:"identify,omitempty"`
+	// Open are paths among Paths whose requests need no user: Synapse serves them to whoever asks, or judges itself.
+	Open  []Template `yaml:"open,omitempty"`
+	Learn Learn      `yaml:"learn,omitempty"`
 	// Appservice routes take only the requests of appservices that have this group.
 	Appservice GroupName `yaml:"appservice,omitempty"`
 	// Host, where set, is the Host header that the upstream gets instead of the client's.
@@ -124,7 +127,8 @@ type Route struct {
 	Reply  string `yaml:"reply,omitempty"`
 }
 
-// NeedsIdentity says whether the route's requests are sent through ext_authz.
+// NeedsIdentity says whether the route's requests are sent through ext_authz. Where Enforce is on, those that are not Open
+// are, too.
 func (r Route) NeedsIdentity() bool { return r.Affinity == affinity.User || r.Identify }
 
 // Query is a condition on one query parameter: that it has this value, or, where Value is empty, any but an empty one.
@@ -132,6 +136,17 @@ type Query struct {
 	Name  string `yaml:"name"`
 	Value string `yaml:"value,omitempty"`
 }
+
+// Learn says what can tell whose a new token is.
+type Learn string
+
+// The ways to learn: the Answer to a login or registration has token and user; one to refreshing has only the token, and
+// the request (Both) the refresh token that goes before it.
+const (
+	Nothing Learn = ""
+	Answer  Learn = "answer"
+	Both    Learn = "both"
+)
 
 // Pace says how long a healthy answer may stay away.
 type Pace string
@@ -166,8 +181,27 @@ type TLS struct {
 // Identity is the ext_authz server that finds the user behind a token.
 type Identity struct {
 	Address topology.Address `yaml:"address"`
+	// TLS says how to reach it over TCP with certificates on both sides; nil for plain text.
+	TLS *IdentityTLS `yaml:"tls,omitempty"`
 	// Timeout is how long Envoy waits for it before a request goes on without identity.
 	Timeout time.Duration `yaml:"timeout"`
 	// Rematch says that its answer can lead to another route: some appservice has workers of its own.
 	Rematch bool `yaml:"rematch,omitempty"`
+	// Enforce says that it is asked about every request that needs a user, and may refuse it.
+	Enforce bool `yaml:"enforce,omitempty"`
+	// FailClosed refuses, with 503, what it was to be asked about and could not be.
+	FailClosed bool `yaml:"fail_closed,omitempty"`
+	// Learn says that it is shown what routes say that can be learned from.
+	Learn bool `yaml:"learn,omitempty"`
+	// Headers are those that it sets beside its own; clients' copies are dropped.
+	Headers []string `yaml:"headers,omitempty,flow"`
+}
+
+// IdentityTLS names the files, PEM, that Envoy shows and trusts.
+type IdentityTLS struct {
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+	// CA signed the server's certificate, which has to be valid for ServerName.
+	CA         string `yaml:"ca"`
+	ServerName string `yaml:"server_name"`
 }

@@ -18,8 +18,8 @@ type row struct {
 	mended   bool
 	// open are those of paths that Synapse serves to whoever asks, without a token, or judges itself; anything: all.
 	open []string
-	// learn marks answers that say which token is whose.
-	learn bool
+	// learn says what can tell whose a new token is.
+	learn Learn
 	// identify asks for the user, or the appservice, though no affinity needs it.
 	identify bool
 	// appservice takes only the requests of appservices that have this group.
@@ -100,11 +100,11 @@ var table = []row{
 	}, open: []string{v1 + "room_summary/*", un + "im.nheko.summary/rooms/*/summary", un + "im.nheko.summary/summary/*"}},
 
 	// Other client requests that a worker serves.
-	{name: "login", methods: post, group: Login, open: anything, learn: true, paths: []string{c1 + "login", c + "register"}},
+	{name: "login", methods: post, group: Login, open: anything, learn: Answer, paths: []string{c1 + "login", c + "register"}},
 	{name: "login_checks", methods: get, group: Login, open: anything, paths: []string{
 		c1 + "login", c + "register/available", "/_matrix/client/{v1,unstable}/register/m.login.registration_token/validity", c + "password_policy",
 	}},
-	{name: "refresh", methods: post, group: Main, open: anything, learn: true, paths: []string{c + "refresh"}},
+	{name: "refresh", methods: post, group: Main, open: anything, learn: Both, paths: []string{c + "refresh"}},
 	{name: "sso", methods: []string{"GET", "HEAD", "POST"}, group: SSO, open: anything, paths: []string{
 		c1 + "login/{sso,cas}/redirect", "/_matrix/client/{r0,v3}/login/sso/redirect/*", c1 + "login/cas/ticket",
 		"/_synapse/client/{pick_idp,new_user_consent,sso_register}", "/_synapse/client/{pick_username,oidc,saml2}/**", "/_matrix/saml2/**",
@@ -173,9 +173,9 @@ var openMain = []string{
 // delegatedTable stands before the table where the Matrix Authentication Service does logins: what that serves of
 // Synapse's paths, exactly, under any version of one segment. It answers 404 without CORS headers for everything else.
 var delegatedTable = []row{
-	{name: "delegated_login", methods: post, group: DelegatedAuth, mended: true, open: anything, learn: true, paths: []string{"/_matrix/client/*/login"}},
+	{name: "delegated_login", methods: post, group: DelegatedAuth, mended: true, open: anything, learn: Answer, paths: []string{"/_matrix/client/*/login"}},
 	{name: "delegated_flows", methods: withPreflight, group: DelegatedAuth, mended: true, open: anything, paths: []string{"/_matrix/client/*/login"}},
-	{name: "delegated_refresh", methods: post, group: DelegatedAuth, mended: true, open: anything, learn: true, paths: []string{"/_matrix/client/*/refresh"}},
+	{name: "delegated_refresh", methods: post, group: DelegatedAuth, mended: true, open: anything, learn: Both, paths: []string{"/_matrix/client/*/refresh"}},
 	{name: "delegated_logout", methods: []string{"POST", "OPTIONS"}, group: DelegatedAuth, mended: true, open: anything, paths: []string{"/_matrix/client/*/{logout,logout/all,refresh}"}},
 	{name: "delegated_sso", methods: get, group: DelegatedAuth, mended: true, open: anything, paths: []string{"/_matrix/client/*/login/sso/{redirect,redirect/}", "/_matrix/client/*/login/sso/redirect/*"}},
 }
@@ -183,7 +183,7 @@ var delegatedTable = []row{
 // delegatedHostTable is a virtual host of the Matrix Authentication Service's own: its public resources (discovery, human,
 // oauth, graphql, assets, in its own configuration's words), and for administrators adminapi; not health or metrics.
 var delegatedHostTable = []row{
-	{name: "delegated_admin", methods: anyMethod, group: DelegatedAuth, admin: true, paths: []string{"/api/admin/**"}},
+	{name: "delegated_admin", methods: anyMethod, group: DelegatedAuth, admin: true, open: anything, paths: []string{"/api/admin/**"}},
 	{name: "delegated_host", methods: anyMethod, group: DelegatedAuth, open: anything, paths: []string{
 		"/", "/.well-known/{openid-configuration,webfinger,change-password}", "/{authorize,login,logout,link,device,graphql,account,register,recover}",
 		"/{authorize,consent,oauth2,device,account,register,recover,complete-compat-sso,upstream,assets,graphql}/**",

@@ -18,6 +18,7 @@ type Template struct {
 	text  string
 	parts []part
 	regex *regexp.Regexp
+	lead  []string // Prefixes, which most paths that do not match are told by
 }
 
 // part is a choice of literals, or one segment (of which a prefix may have taken the beginning), or the rest of the path.
@@ -45,12 +46,15 @@ func ParseTemplate(text string) (Template, error) {
 	for _, token := range templateTokens.FindAllString(text, -1) {
 		t.parts = append(t.parts, parsePart(token))
 	}
-	t.regex = regexp.MustCompile("^(?:" + t.Regex() + ")$")
+	t.regex, t.lead = regexp.MustCompile("^(?:"+t.Regex()+")$"), t.Prefixes()
 	return t, nil
 }
 
 // Match says whether a raw path, without its query, is one of the template's.
-func (t Template) Match(path string) bool { return t.regex.MatchString(path) }
+func (t Template) Match(path string) bool {
+	begins := func(prefix string) bool { return strings.HasPrefix(path, prefix) }
+	return slices.ContainsFunc(t.lead, begins) && t.regex.MatchString(path)
+}
 
 func parsePart(token string) part {
 	switch {

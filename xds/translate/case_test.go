@@ -33,7 +33,7 @@ func planOf(t testing.TB, name string) *plan.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Identity = &plan.Identity{Address: topology.Address{Path: "/run/axon/authz.sock"}, Timeout: 600 * time.Millisecond}
+	p.Identity = &plan.Identity{Address: topology.Address{Path: "/run/axon/authz.sock"}, Timeout: 600 * time.Millisecond, Learn: true, Headers: []string{"x-user-identifier"}}
 	return p
 }
 

@@ -37,7 +37,7 @@ func cluster(balance plan.Balance, c plan.Cluster) *clusterv3.Cluster {
 		CommonLbConfig:                &clusterv3.Cluster_CommonLbConfig{HealthyPanicThreshold: &typev3.Percent{Value: 0}},
 		IgnoreHealthOnHostRemoval:     true,
 		CircuitBreakers:               circuitBreakers(),
-		TypedExtensionProtocolOptions: protocolOptions(httpOneOptions(c.Hashed)),
+		TypedExtensionProtocolOptions: protocolOptions(httpOneOptions()),
 	}
 	discover(built, needsDNS(c))
 	if c.Hashed {
@@ -110,17 +110,14 @@ func upstreamTLS(host string) *corev3.TransportSocket {
 	}
 }
 
-// httpOneOptions are for Synapse, which speaks HTTP/1.1 only. Hashed clusters take the key away behind the hash: a header
-// that a route removes is gone before Envoy has hashed it.
-func httpOneOptions(hashed bool) *httpv3.HttpProtocolOptions {
-	options := &httpv3.HttpProtocolOptions{
+// httpOneOptions are for Synapse, which speaks HTTP/1.1 only. The key is taken away behind the hash: a header that a route
+// removes is gone before Envoy has hashed it.
+func httpOneOptions() *httpv3.HttpProtocolOptions {
+	return &httpv3.HttpProtocolOptions{
+		HttpFilters:               dropOurs(),
 		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: seconds(upstreamIdle)},
 		UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
 			ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{HttpProtocolOptions: &corev3.Http1ProtocolOptions{}},
 		}},
 	}
-	if hashed {
-		options.HttpFilters = dropKey()
-	}
-	return options
 }

@@ -23,10 +23,19 @@ import (
 // TestTreeDecidesAsThePlanDoes sends every path of the route table, and paths near them, through a real Envoy and compares the route
 // that it took with the plan's own. The upstream is a stand-in that answers anything.
 func TestTreeDecidesAsThePlanDoes(t *testing.T) {
-	for _, name := range []string{"mdad", "blog"} { // native and delegated logins
+	nobody := topology.Address{Path: "/nonexistent/axon.sock"}
+	tests := map[string]struct {
+		deployment string
+		identity   *plan.Identity
+	}{
+		"native logins":                        {"mdad", nil},
+		"delegated logins":                     {"blog", nil},
+		"open paths apart from those of users": {"blog", &plan.Identity{Address: nobody, Timeout: time.Second, Enforce: true, Learn: true}},
+	}
+	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := planOf(t, name)
-			p.Identity = nil
+			p := planOf(t, tt.deployment)
+			p.Identity = tt.identity
 			p.Listeners = []plan.Listener{listenerFor(t)}
 			front := startEnvoy(t, p)
 			var wait sync.WaitGroup

@@ -6,20 +6,16 @@ import (
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	rbacconfigv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
-	authzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	headermutationv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
-	upstreamcodecv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/upstream_codec/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
 	previoushostsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/retry/host/previous_hosts/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/proto"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 
-	"axon/affinity"
 	"axon/xds/plan"
 )
 
@@ -27,6 +23,7 @@ const (
 	filterClientAddress = "axon.client_address"
 	filterRBAC          = "envoy.filters.http.rbac"
 	filterExtAuthz      = "envoy.filters.http.ext_authz"
+	filterExtProc       = "envoy.filters.http.ext_proc"
 	filterLua           = "envoy.filters.http.lua"
 	filterRouter        = "envoy.filters.http.router"
 )
@@ -40,6 +37,9 @@ func httpFilters(id *plan.Identity) []*hcmv3.HttpFilter {
 	}
 	if id != nil {
 		filters = append(filters, off(filter(filterExtAuthz, extAuthz(id))))
+	}
+	if id != nil && id.Learn {
+		filters = append(filters, off(filter(filterExtProc, learn()))) // the last: answers pass it first, as they came
 	}
 	return append(filters, filter(filterRouter, &routerv3.Router{SuppressEnvoyHeaders: true}))
 }
@@ -61,55 +61,8 @@ func clientAddress() *headermutationv3.Mutations {
 	}}}
 }
 
-// extAuthz asks Axon who the user is. Whatever happens to Axon, the request goes on.
-func extAuthz(id *plan.Identity) *authzv3.ExtAuthz {
-	return &authzv3.ExtAuthz{
-		TransportApiVersion: corev3.ApiVersion_V3,
-		FailureModeAllow:    true,
-		ClearRouteCache:     id.Rematch,
-		Services: &authzv3.ExtAuthz_GrpcService{GrpcService: &corev3.GrpcService{
-			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: IdentityCluster}},
-			Timeout:         seconds(id.Timeout),
-		}},
-		AllowedHeaders: &matcherv3.ListStringMatcher{Patterns: []*matcherv3.StringMatcher{
-			exactly("authorization"), exactly("user-agent"), exactly("x-forwarded-for"),
-		}},
-	}
-}
-
 func exactly(text string) *matcherv3.StringMatcher {
 	return &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: text}}
-}
-
-// dropForged takes away, before anything reads them, the headers that only Axon and Envoy may set: the identity in each
-// spelling that a WSGI-minded upstream would take for it, the ring's key, and Envoy's own controls.
-func dropForged() *corev3.TypedExtensionConfig {
-	var mutations []*mutationv3.HeaderMutation
-	for _, name := range []string{affinity.UserHeader, "x_user_identifier", "x-user_identifier", "x_user-identifier", affinity.KeyHeader, affinity.GroupHeader} {
-		mutations = append(mutations, remove(name))
-	}
-	mutations = append(mutations, &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_RemoveOnMatch_{
-		RemoveOnMatch: &mutationv3.HeaderMutation_RemoveOnMatch{
-			KeyMatcher: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "x-envoy-"}},
-		},
-	}})
-	return &corev3.TypedExtensionConfig{
-		Name:        "axon.drop_forged",
-		TypedConfig: pack(&earlyv3.HeaderMutation{Mutations: mutations}),
-	}
-}
-
-// dropKey takes the ring's key away once a worker is chosen: it is nobody's business behind Envoy.
-func dropKey() []*hcmv3.HttpFilter {
-	mutations := &headermutationv3.Mutations{RequestMutations: []*mutationv3.HeaderMutation{remove(affinity.KeyHeader)}}
-	return []*hcmv3.HttpFilter{
-		filter("axon.drop_key", &headermutationv3.HeaderMutation{Mutations: mutations}),
-		filter("envoy.filters.http.upstream_codec", &upstreamcodecv3.UpstreamCodec{}),
-	}
-}
-
-func remove(header string) *mutationv3.HeaderMutation {
-	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Remove{Remove: header}}
 }
 
 // onlyFrom lets requests from some addresses through and answers 403 to others.

@@ -16,9 +16,9 @@ func routeConfiguration(p *plan.Plan, l plan.Listener) *routev3.RouteConfigurati
 		rc.VirtualHosts = []*routev3.VirtualHost{redirect()}
 		return rc
 	}
-	rc.VirtualHosts = []*routev3.VirtualHost{virtualHost("matrix", []string{"*"}, p.Routes, l)}
+	rc.VirtualHosts = []*routev3.VirtualHost{virtualHost("matrix", []string{"*"}, asked(p.Routes, p.Identity), l)}
 	for _, h := range p.VirtualHosts {
-		rc.VirtualHosts = append(rc.VirtualHosts, virtualHost(h.Name, h.Domains, h.Routes, l))
+		rc.VirtualHosts = append(rc.VirtualHosts, virtualHost(h.Name, h.Domains, asked(h.Routes, p.Identity), l))
 	}
 	return rc
 }

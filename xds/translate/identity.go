@@ -7,6 +7,7 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 
 	"axon/xds/plan"
@@ -14,7 +15,7 @@ import (
 
 // Names that are Envoy's side of the contract; those of plans are made in plan/names.go.
 const (
-	// IdentityCluster is Axon's ext_authz server.
+	// IdentityCluster is Axon's server for ext_authz and ext_proc.
 	IdentityCluster = "axon_authz"
 	// StatPrefix begins the metrics of all of Axon's listeners: http.axon.…
 	StatPrefix = "axon"
@@ -36,10 +37,31 @@ func identityCluster(id *plan.Identity) *clusterv3.Cluster {
 			}}},
 		}}},
 	}
+	if id.TLS != nil {
+		c.TransportSocket = mutualTLS(id.TLS)
+	}
 	if id.Address.IsName() {
 		c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STRICT_DNS}
 	}
 	return c
+}
+
+func mutualTLS(t *plan.IdentityTLS) *corev3.TransportSocket {
+	return &corev3.TransportSocket{
+		Name: "envoy.transport_sockets.tls",
+		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: pack(&tlsv3.UpstreamTlsContext{
+			Sni: t.ServerName,
+			CommonTlsContext: &tlsv3.CommonTlsContext{
+				AlpnProtocols:   []string{"h2"},
+				TlsParams:       &tlsv3.TlsParameters{TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3},
+				TlsCertificates: []*tlsv3.TlsCertificate{{CertificateChain: file(t.Certificate), PrivateKey: file(t.Key)}},
+				ValidationContextType: &tlsv3.CommonTlsContext_ValidationContext{
+					ValidationContext: &tlsv3.CertificateValidationContext{TrustedCa: file(t.CA)},
+				},
+			},
+			AutoSniSanValidation: true,
+		})},
+	}
 }
 
 func httpTwoOptions() *httpv3.HttpProtocolOptions {

@@ -40,7 +40,7 @@ func connectionManager(l plan.Listener, id *plan.Identity) *hcmv3.HttpConnection
 		StatPrefix:                      StatPrefix,
 		RouteSpecifier:                  &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{RouteConfigName: l.Name, ConfigSource: ads()}},
 		HttpFilters:                     httpFilters(id),
-		EarlyHeaderMutationExtensions:   []*corev3.TypedExtensionConfig{dropForged()},
+		EarlyHeaderMutationExtensions:   []*corev3.TypedExtensionConfig{dropForged(id)},
 		LocalReplyConfig:                localReplies(),
 		NormalizePath:                   no(),
 		PathWithEscapedSlashesAction:    hcmv3.HttpConnectionManager_KEEP_UNCHANGED,

@@ -91,12 +91,15 @@ func onlyReads(methods []string) bool {
 	return len(methods) > 0 && !slices.ContainsFunc(methods, func(m string) bool { return m != "GET" && m != "HEAD" })
 }
 
-// filterConfig switches filters on that are off by default: identity where a user's requests belong together, the address
-// check on the admin API.
+// filterConfig switches filters on that are off by default: identity where a user's requests belong together, learning from
+// logins, the address check on the admin API.
 func filterConfig(r plan.Route, l plan.Listener) map[string]*anypb.Any {
 	configs := map[string]*anypb.Any{}
 	if r.NeedsIdentity() {
 		configs[filterExtAuthz] = pack(&authzv3.ExtAuthzPerRoute{Override: &authzv3.ExtAuthzPerRoute_CheckSettings{CheckSettings: &authzv3.CheckSettings{}}})
+	}
+	if r.Learn != plan.Nothing {
+		configs[filterExtProc] = pack(learnFrom(r.Learn))
 	}
 	if r.Admin {
 		configs[filterRBAC] = pack(onlyFrom(l.SynapseAdmin))
