@@ -29,8 +29,9 @@ type talkative struct {
 	config  string
 }
 
-// startTalkative runs the front door of hs at the debug level; Envoy's is info, since Axon lets it have no lower one.
-func startTalkative(t *testing.T, hs *synapse.Homeserver) talkative {
+// startTalkative runs the front door of hs at the debug level; Envoy's is info, since Axon lets it have no lower one. more
+// are further lines of axon.yaml.
+func startTalkative(t *testing.T, hs *synapse.Homeserver, more ...string) talkative {
 	t.Helper()
 	root := synapse.Root(t)
 	d := talkative{
@@ -39,7 +40,7 @@ func startTalkative(t *testing.T, hs *synapse.Homeserver) talkative {
 		program: cmp.Or(os.Getenv("AXON"), filepath.Join(root, "bin", "axon")),
 	}
 	d.config = d.configure(t, hs)
-	d.inOwnFolder()
+	d.inOwnFolder(more)
 	cmd := exec.Command(d.program, "run", "-c", d.config, "--log-level", "debug")
 	cmd.Dir = d.Dir
 	cmd.Env = append(os.Environ(), "ENVOY="+cmp.Or(os.Getenv("ENVOY"), filepath.Join(root, "bin", "envoy")))
@@ -65,13 +66,13 @@ func (d talkative) in(t *testing.T) talkative {
 }
 
 // inOwnFolder has Envoy's files beside the others, where they are looked through.
-func (d talkative) inOwnFolder() {
+func (d talkative) inOwnFolder(more []string) {
 	d.t.Helper()
 	text, err := os.ReadFile(d.config)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	changed := strings.Replace(string(text), "envoy: {", "envoy: {dir: "+d.Dir+", ", 1)
+	changed := strings.Replace(string(text), "envoy: {", "envoy: {dir: "+d.Dir+", ", 1) + strings.Join(more, "\n")
 	if err := os.WriteFile(d.config, []byte(changed), 0o600); err != nil {
 		d.t.Fatal(err)
 	}

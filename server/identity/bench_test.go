@@ -33,10 +33,11 @@ func BenchmarkCached(b *testing.B) {
 		})
 	}
 	c.ForgetUser("@somebody:example.org") // from now on, marks are looked at, too
+	r := tests["user"]
 	b.Run("user after an ending", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_, _ = c.Resolve(b.Context(), Request{Token: tokenOf(42)})
+			_, _ = c.Resolve(b.Context(), r)
 		}
 	})
 	b.Run("from all processors", func(b *testing.B) {
@@ -165,4 +166,19 @@ func pausesDuring(work func()) (median, longest float64) {
 		bounds = append(bounds, slices.Repeat([]float64{after.Buckets[i+1] * 1e3}, int(n-before[i]))...)
 	}
 	return bounds[len(bounds)/2], bounds[len(bounds)-1]
+}
+
+// BenchmarkShared is a token that another Axon found, on a Redis beside.
+func BenchmarkShared(b *testing.B) {
+	redis := startRedis(b)
+	first := newReplica(b, "unix:"+redis.socket, answers(alice, nil, 0))
+	_, _ = first.Resolve(b.Context(), Request{Token: "t"})
+	settle(first)
+	second := newReplica(b, "unix:"+redis.socket, answers(Identity{}, ErrUnavailable, 0))
+	b.ReportAllocs()
+	for b.Loop() {
+		if answer, _ := second.shared.get(b.Context(), Request{Token: "t"}); !answer.ok {
+			b.Fatal("not found")
+		}
+	}
 }

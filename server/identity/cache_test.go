@@ -46,7 +46,7 @@ func answers(id Identity, err error, after time.Duration) *resolver {
 	}}
 }
 
-func newTestCache(t *testing.T, next Resolver, change ...func(*Config)) *Cache {
+func newTestCache(t testing.TB, next Resolver, change ...func(*Config)) *Cache {
 	t.Helper()
 	config := DefaultConfig()
 	for _, f := range change {

@@ -52,7 +52,7 @@ type RedisConfig struct {
 
 // CacheConfig is about what is remembered.
 type CacheConfig struct {
-	// SizeMiB bounds the memory of the entries; about 8,000 users fit into one MiB.
+	// SizeMiB bounds the memory of the entries; about 12,000 tokens fit into one MiB, and take a third more beside it.
 	SizeMiB int `yaml:"size_mib"`
 	// TTL is how long a token's user is remembered (with enforce at most 2 minutes, and never longer than the token is
 	// known to live), NegativeTTL that a token is unknown.
@@ -84,7 +84,7 @@ func (c Config) Validate(file *yamlfile.File) error {
 		c.Introspection.validate(file),
 		c.Native.validate(file),
 		c.Redis.validate(file),
-		c.Policy.validate(file),
+		c.validate(file), // the policy
 	)
 }
 

@@ -63,15 +63,18 @@ func TestATokensOwnWordIsVerifiedInTheBackground(t *testing.T) {
 		},
 		"a wrong one is corrected": {
 			func(r Resolver) []Resolver { return []Resolver{native{newTestHome("hs")}, r} }, true,
-			Identity{UserID: "@bob:hs"}, nil, "@alice:hs", "@bob:hs", 1,
+			Identity{UserID: "@bob:hs"},
+			nil, "@alice:hs", "@bob:hs", 1,
 		},
 		"a made-up one has no user any more": {
 			func(r Resolver) []Resolver { return []Resolver{native{newTestHome("hs")}, r} }, true,
-			Identity{}, ErrUnknownToken, "@alice:hs", "", 1,
+			Identity{},
+			ErrUnknownToken, "@alice:hs", "", 1,
 		},
 		"without an answer it stays as it is": {
 			func(r Resolver) []Resolver { return []Resolver{native{newTestHome("hs")}, r} }, true,
-			Identity{}, ErrUnavailable, "@alice:hs", "@alice:hs", 11,
+			Identity{},
+			ErrUnavailable, "@alice:hs", "@alice:hs", 11,
 		},
 		"it need not be verified": {
 			func(r Resolver) []Resolver { return []Resolver{native{newTestHome("hs")}, r} }, false,
@@ -83,11 +86,13 @@ func TestATokensOwnWordIsVerifiedInTheBackground(t *testing.T) {
 		},
 		"it is the last resort where it is the last of the chain": {
 			func(r Resolver) []Resolver { return []Resolver{r, native{newTestHome("hs")}} }, true,
-			Identity{}, ErrUnavailable, "@alice:hs", "@alice:hs", 11,
+			Identity{},
+			ErrUnavailable, "@alice:hs", "@alice:hs", 11,
 		},
 		"it does not overrule those before it": {
 			func(r Resolver) []Resolver { return []Resolver{r, native{newTestHome("hs")}} }, true,
-			Identity{}, ErrUnknownToken, "", "", 1,
+			Identity{},
+			ErrUnknownToken, "", "", 1,
 		},
 	}
 	for name, test := range tests {

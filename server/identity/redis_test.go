@@ -28,7 +28,7 @@ type realRedis struct {
 }
 
 // startRedis starts one on a unix socket with more arguments; without the binary the test fails.
-func startRedis(t *testing.T, more ...string) *realRedis {
+func startRedis(t testing.TB, more ...string) *realRedis {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "axon-redis")
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 const sharedSecret = "what all Axons of one homeserver know"
 
 // newReplica is one of several Axons that share a Redis, and have the same resolver behind them.
-func newReplica(t *testing.T, address string, next Resolver, change ...func(*Config, *RedisConfig)) *Cache {
+func newReplica(t testing.TB, address string, next Resolver, change ...func(*Config, *RedisConfig)) *Cache {
 	t.Helper()
 	config := DefaultConfig()
 	config.Timeout = 5 * time.Second // of a busy machine
@@ -121,10 +121,10 @@ func TestWhatOneAxonKnowsAllKnow(t *testing.T) {
 
 func TestALookupUnderWayWhenItsTokenEndsElsewhereIsNotShared(t *testing.T) {
 	redis := startRedis(t)
-	asked, go_on := make(chan struct{}), make(chan struct{})
+	asked, goOn := make(chan struct{}), make(chan struct{})
 	first := newReplica(t, "unix:"+redis.socket, &resolver{answer: func(context.Context, Request) (Identity, error) {
 		close(asked)
-		<-go_on
+		<-goOn
 		return alice, nil
 	}})
 	next := answers(alice, nil, 0)
@@ -132,7 +132,7 @@ func TestALookupUnderWayWhenItsTokenEndsElsewhereIsNotShared(t *testing.T) {
 	go func() {
 		<-asked
 		second.ForgetUser("@alice:hs")
-		close(go_on)
+		close(goOn)
 	}()
 	if id, err := first.Resolve(t.Context(), Request{Token: "t"}); id != alice || err != nil {
 		t.Fatalf("%+v, %v", id, err)

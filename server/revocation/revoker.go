@@ -41,11 +41,10 @@ func (r *revoker) line(text string) {
 	r.metrics.events.WithLabelValues(kindNames[l.kind]).Inc()
 	if l.instance != "" && r.positions.note(l) {
 		r.log.Info("lines of a synapse process were lost on their way: forgetting all identities", "process", l.instance)
-		r.flush("gap")
+		r.twice(func() { r.flush("gap") })
 	}
 	if do := r.meaning(l); do != nil {
-		do()
-		r.after(r.timing.again, do)
+		r.twice(do)
 		r.metrics.lag.Observe(max(0, time.Since(time.UnixMilli(l.at)).Seconds())) // two clocks may disagree
 	}
 }
@@ -67,6 +66,12 @@ func (r *revoker) meaning(l line) func() {
 func (r *revoker) flush(reason string) {
 	r.metrics.flushes.WithLabelValues(reason).Inc()
 	r.forgetter.Flush()
+}
+
+// twice does something now and again later, see timing.
+func (r *revoker) twice(do func()) {
+	do()
+	r.after(r.timing.again, do)
 }
 
 func (r *revoker) after(wait time.Duration, do func()) {

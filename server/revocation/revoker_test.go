@@ -45,6 +45,7 @@ func TestRevoker(t *testing.T) {
 		"a gap": {
 			lines: []string{`RDATA caches master 5 ["x",null,1]`, `POSITION caches master 9 9`},
 			want:  []string{"flush"},
+			later: []string{"flush"},
 			kinds: map[string]float64{"other": 2},
 		},
 		"malformed lines": {
