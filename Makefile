@@ -52,7 +52,7 @@ run: build $(ENVOY) ## everything at once on this machine: stand-in workers, Axo
 test: unit e2e ## all set-up, lint and every test
 
 .PHONY: unit
-unit: lint $(ENVOY) $(STAMPS)/cc
+unit: lint $(ENVOY) $(STAMPS)/cc $(STAMPS)/e2e
 	go test $(test_flags) -timeout 15m $(unit_packages)
 
 .PHONY: e2e
