@@ -56,7 +56,7 @@ unit: lint $(ENVOY) $(STAMPS)/cc $(STAMPS)/e2e
 	go test $(test_flags) -timeout 15m $(unit_packages)
 
 .PHONY: e2e
-e2e: $(ENVOY) $(STAMPS)/cc $(STAMPS)/endpoints ## only the tests with real Synapse workers, PostgreSQL and Redis
+e2e: build $(ENVOY) $(STAMPS)/cc $(STAMPS)/endpoints ## only the tests with real Synapse workers, PostgreSQL and Redis
 	go test $(test_flags) -count=1 -timeout 30m ./e2e/...
 
 .PHONY: bench
