@@ -267,3 +267,39 @@ func taken(h identity.Headers, set map[string]string) []string {
 	}
 	return sorted(names)
 }
+
+// FuzzDecide: whatever a client sends, both protocols say the same, nobody is let in who has no token, and nothing breaks a
+// header.
+func FuzzDecide(f *testing.F) {
+	f.Add("GET", "/_matrix/client/v3/sync?since=s1", "Bearer alice_1", true)
+	f.Add("PUT", "/_matrix/client/v3/rooms/!a/send/x/1?access_token=%61lice_1", "", false)
+	f.Add("OPTIONS", "//?access_token=a&access_token=b;user_id=%", "bearer x, Bearer y", true)
+	policy := identity.DefaultPolicy()
+	policy.Enforce = true
+	authz := NewAuthz(Options{Resolver: resolver(everybody), Policy: policy, NeedsUser: plan.NeedsUser, Log: slog.New(slog.DiscardHandler)})
+	f.Fuzz(func(t *testing.T, method, target, authorization string, present bool) {
+		request := checkRequest(target, "198.51.100.1")
+		http := request.Attributes.Request.Http
+		http.Method = method
+		headers := &corev3.HeaderMap{Headers: []*corev3.HeaderValue{{Key: ":method", RawValue: []byte(method)}, {Key: ":path", RawValue: []byte(target)}}}
+		if present {
+			http.Headers["authorization"] = authorization
+			headers.Headers = append(headers.Headers, &corev3.HeaderValue{Key: "authorization", RawValue: []byte(authorization)})
+		}
+		asked := checked(request)
+		also := streamed(&extprocv3.ProcessingRequest{}, &extprocv3.HttpHeaders{Headers: headers})
+		also.ForwardedFor = asked.ForwardedFor
+		if asked != also {
+			t.Fatalf("ext_authz asks %+v, ext_proc %+v", asked, also)
+		}
+		d := authz.decide(t.Context(), asked)
+		if d.denied == nil && asked.Token == "" && plan.NeedsUser(method, target) {
+			t.Error("let in without a token")
+		}
+		for _, h := range d.told.headers() {
+			if h.value == "" || strings.ContainsAny(h.value, "\r\n\x00") {
+				t.Errorf("header %q: %q", h.name, h.value)
+			}
+		}
+	})
+}

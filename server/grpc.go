@@ -1,6 +1,7 @@
 package server
 
 import (
+	"runtime"
 	"slices"
 	"time"
 
@@ -16,7 +17,8 @@ var authzOptions = []grpc.ServerOption{
 	// body of an answer to a login is far less than this; Envoy lets one go on that is more.
 	grpc.MaxRecvMsgSize(1 << 20),
 	grpc.MaxSendMsgSize(64 << 10),
-	grpc.MaxConcurrentStreams(4096), // of one connection, and Envoy has one a thread
+	grpc.MaxConcurrentStreams(4096),                          // of one connection, and Envoy has one a thread
+	grpc.NumStreamWorkers(uint32(2 * runtime.GOMAXPROCS(0))), // goroutines whose stacks have grown already
 	grpc.ConnectionTimeout(5 * time.Second),
 	grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 	grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
