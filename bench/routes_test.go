@@ -15,12 +15,12 @@ import (
 // A measurement is made in blocks, a block in turns so short that whatever else the machine does hits all listeners alike.
 const (
 	blocks      = 9
-	turns       = 15
+	turns       = 9
 	perTurn     = 1000
 	connections = 16
 )
 
-// kinds are typical requests, and some that nobody wants.
+// kinds are typical requests, and some that nobody wants. Each is a listener, too, whose one route is the tree's for it.
 var kinds = map[string]struct {
 	route   string // that takes it
 	request []byte
@@ -36,7 +36,8 @@ var kinds = map[string]struct {
 	"thumbnail":        {"media", get("/_matrix/client/v1/media/thumbnail/example.org/SFKcQwZRiKkVXOKCJsiuDqLU?width=96&height=96&method=crop")},
 	"federation_send":  {"federation_send", with("PUT", "/_matrix/federation/v1/send/1763714893412", `{"pdus":[]}`)},
 	"federation_event": {"federation_reads", get("/_matrix/federation/v1/event/%24eventidOfFortyThreeCharactersInBase64urlxx")},
-	"unknown":          {"main", get("/_matrix/client/v3/rooms/!ekFMYtWIHbGxFDtLBq:example.org/no/such/thing")},
+	"unknown":          {"main", get("/_matrix/client/v3/no_such_thing")},
+	"unknown_of_room":  {"main", get("/_matrix/client/v3/rooms/!ekFMYtWIHbGxFDtLBq:example.org/no/such/thing")},
 	"outside":          {"not_found", get("/wp-login.php")},
 }
 

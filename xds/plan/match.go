@@ -48,14 +48,21 @@ func (r Route) matches(req Request) bool {
 	return slices.ContainsFunc(r.Paths, func(t Template) bool { return t.Match(path) })
 }
 
-// matches looks at the first value of the parameter, undecoded, as Envoy does.
+// matches looks at the parameter undecoded, as Envoy does.
 func (q Query) matches(query string) bool {
-	for pair := range strings.SplitSeq(query, "&") {
-		if name, value, _ := strings.Cut(pair, "="); name == q.Name {
-			return value != "" && (q.Value == "" || value == q.Value)
-		}
+	return slices.ContainsFunc(strings.Split(query, "&"), func(pair string) bool {
+		name, value, _ := strings.Cut(pair, "=")
+		return name == q.Name && value != "" && (q.Value == "" || value == q.Value)
+	})
+}
+
+// Regex is the condition as an anchored RE2 expression over :path.
+func (q Query) Regex() string {
+	value := "[^&].*"
+	if q.Value != "" {
+		value = regexp.QuoteMeta(q.Value) + "(?:&.*)?"
 	}
-	return false
+	return `[^?]*\?(?:.*&)?` + regexp.QuoteMeta(q.Name) + "=" + value
 }
 
 // Cluster finds a cluster by name.

@@ -81,12 +81,12 @@ var table = []row{
 
 	// Rooms: what writes to one room goes through one process, and so does what reads its history.
 	{name: "create_room", methods: postPut, group: EventCreator, affinity: affinity.User, pace: Slow, paths: []string{c1 + "createRoom", c1 + "createRoom/*"}},
-	{name: "join", methods: postPut, group: EventCreator, affinity: affinity.Room, pace: Slow, paths: []string{
-		c1 + "join/*", c1 + "join/*/*", c + "knock/*", c1 + "rooms/*/{join,invite}", c1 + "rooms/*/{join,invite}/*",
-	}},
 	{name: "send", methods: postPut, group: EventCreator, affinity: affinity.Room, paths: []string{
 		c1 + "rooms/*/send/*", c1 + "rooms/*/send/*/*", c1 + "rooms/*/redact/*", c1 + "rooms/*/redact/*/*",
 		c1 + "rooms/*/{leave,ban,unban,kick}", c1 + "rooms/*/{leave,ban,unban,kick}/*",
+	}},
+	{name: "join", methods: postPut, group: EventCreator, affinity: affinity.Room, pace: Slow, paths: []string{
+		c1 + "join/*", c1 + "join/*/*", c + "knock/*", c1 + "rooms/*/{join,invite}", c1 + "rooms/*/{join,invite}/*",
 	}},
 	{name: "send_state", methods: put, group: EventCreator, affinity: affinity.Room, paths: []string{c1 + "rooms/*/state/*", c1 + "rooms/*/state/*/*", c1 + "rooms/*/state/*/"}},
 	{name: "set_profile", methods: putDelete, group: EventCreator, paths: []string{c1 + "profile/*/*", un + "uk.tcpip.msc4133/profile/*/*"}},

@@ -108,8 +108,8 @@ func showRoutes(t *testing.T, b *strings.Builder, rc *routev3.RouteConfiguration
 	t.Helper()
 	nodes := nodesOf(t, rc)
 	whole := map[string]*routev3.Route{}
-	for _, prefix := range slices.Sorted(maps.Keys(nodes)) {
-		for _, r := range nodes[prefix] {
+	for _, n := range nodes {
+		for _, r := range n.routes {
 			whole[r.Name] = cmp.Or(whole[r.Name], r)
 		}
 	}
@@ -119,12 +119,9 @@ func showRoutes(t *testing.T, b *strings.Builder, rc *routev3.RouteConfiguration
 	for _, name := range slices.Sorted(maps.Keys(whole)) {
 		document(t, b, "the first route of its name", whole[name])
 	}
-	fmt.Fprintf(b, "--- # tree: prefix, then the routes under it in their order\n")
-	for _, prefix := range slices.Sorted(maps.Keys(nodes)) {
-		fmt.Fprintf(b, "%s:\n", prefix)
-		for _, r := range nodes[prefix] {
-			fmt.Fprintf(b, "- %s\n", line(r))
-		}
+	fmt.Fprintf(b, "--- # tree: prefix and methods, then the routes under them in their order\n")
+	for _, n := range nodes {
+		fmt.Fprintf(b, "%s %s:\n%s", n.prefix, strings.Join(n.methods, " "), n.text)
 	}
 }
 
@@ -133,22 +130,45 @@ func line(r *routev3.Route) string {
 	m := r.Match
 	text := cmp.Or(m.GetPath(), m.GetSafeRegex().GetRegex(), m.GetPrefix()+"…")
 	for _, h := range m.Headers {
-		text = cmp.Or(h.GetStringMatch().GetExact(), h.GetStringMatch().GetSafeRegex().GetRegex()) + " " + text
-	}
-	for _, q := range m.QueryParameters {
-		text += "?" + q.Name + "=" + cmp.Or(q.GetStringMatch().GetExact(), q.GetStringMatch().GetSafeRegex().GetRegex())
+		value := h.GetStringMatch()
+		text += fmt.Sprintf(" %s: %s", h.Name, cmp.Or(value.GetExact(), value.GetSafeRegex().GetRegex(), "…"+value.GetContains()+"…"))
 	}
 	return fmt.Sprintf("%s → %s", text, r.Name)
 }
 
-// nodesOf takes a route configuration's tree apart.
-func nodesOf(t *testing.T, rc *routev3.RouteConfiguration) map[string][]*routev3.Route {
+// node is a list of routes, and where in the tree it stands.
+type node struct {
+	prefix  string
+	methods []string
+	routes  []*routev3.Route
+	text    string
+}
+
+// nodesOf takes a route configuration's tree apart. Methods with the same list under a prefix are one node.
+func nodesOf(t *testing.T, rc *routev3.RouteConfiguration) []*node {
 	t.Helper()
-	nodes := map[string][]*routev3.Route{}
-	tree := rc.VirtualHosts[0].Matcher.GetOnNoMatch().GetMatcher().GetMatcherTree()
-	for prefix, node := range tree.GetPrefixMatchMap().GetMap() {
-		nodes[prefix] = routesOf(t, node)
+	tree := rc.VirtualHosts[0].Matcher
+	methods := maps.Clone(tree.GetMatcherTree().GetExactMatchMap().GetMap())
+	methods["other"] = tree.OnNoMatch
+	var nodes []*node
+	for _, method := range slices.Sorted(maps.Keys(methods)) {
+		lists := methods[method].GetMatcher().GetMatcherTree().GetPrefixMatchMap().GetMap()
+		for prefix, list := range lists {
+			n := &node{prefix: prefix, methods: []string{method}, routes: routesOf(t, list)}
+			for _, r := range n.routes {
+				n.text += fmt.Sprintf("- %s\n", line(r))
+			}
+			same := slices.IndexFunc(nodes, func(o *node) bool { return o.prefix == prefix && o.text == n.text })
+			if same < 0 {
+				nodes = append(nodes, n)
+			} else {
+				nodes[same].methods = append(nodes[same].methods, method)
+			}
+		}
 	}
+	slices.SortFunc(nodes, func(a, b *node) int {
+		return cmp.Or(cmp.Compare(a.prefix, b.prefix), slices.Compare(a.methods, b.methods))
+	})
 	return nodes
 }
 

@@ -11,7 +11,8 @@ import (
 // be raised in the bootstrap of an Envoy that is ours, but not in a mesh's.
 const maxProgram = 100
 
-// fitting is how many of the templates, at least one, go into one expression.
+// fitting is how many of the templates, at least one, go into one expression. The prefix is no part of RE2's program: see
+// pathMatch.
 func fitting(templates []plan.Template, prefix string) int {
 	n := 1
 	for n < len(templates) && programSize(union(templates[:n+1], prefix)) <= maxProgram {
