@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"axon/xds/plan"
+	"axon/xds/ring"
 	"axon/xds/topology"
 )
 
@@ -21,7 +23,8 @@ func topologyCommand() *cobra.Command {
 		Short: "Show workers, groups and stream writers, and why each is where it is",
 		Long: `Shows what was found in Synapse's files and what was made of it: the processes and their addresses, the groups that
 share a job and why these workers are in them, and who writes which stream. The groups section of axon.yaml overrules
-what is inferred.`,
+what is inferred. Where all requests of a user, a room or a server go to one worker of a group, its shares say what part
+of them each worker has, in the order of the workers.`,
 		Example: "  axon topology -c axon.yaml\n  axon topology -c axon.yaml --json | jq '.groups[] | {name, workers}'",
 		Args:    usage(noArguments),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -62,10 +65,12 @@ type workerView struct {
 }
 
 type groupView struct {
-	Name     string   `json:"name"`
-	Workers  []string `json:"workers"`
-	Fallback string   `json:"fallback,omitempty"`
-	Reason   string   `json:"reason"`
+	Name    string   `json:"name"`
+	Workers []string `json:"workers"`
+	// Shares are the parts of all users, rooms or servers that each worker has, where requests of one stay together.
+	Shares   map[string]float64 `json:"shares,omitempty"`
+	Fallback string             `json:"fallback,omitempty"`
+	Reason   string             `json:"reason"`
 }
 
 type streamView struct {
@@ -80,7 +85,7 @@ func viewOf(d deployment) topologyView {
 		v.Workers = append(v.Workers, workerViewOf(w, d.plan))
 	}
 	for _, g := range d.plan.Groups {
-		v.Groups = append(v.Groups, groupView{string(g.Name), g.Serving(), g.Fallback, g.Reason})
+		v.Groups = append(v.Groups, groupView{string(g.Name), g.Serving(), shares(d.plan, g), g.Fallback, g.Reason})
 	}
 	for _, stream := range topology.Streams {
 		v.Streams = append(v.Streams, streamView{string(stream), d.topology.StreamWriters[stream], topology.Strict[stream]})
@@ -105,6 +110,25 @@ func workerViewOf(w *topology.Worker, p *plan.Plan) workerView {
 	return v
 }
 
+// shares are those of a group's workers on its ring, as far as four digits tell; nil where it has none. Main's own, as the
+// ring's lightest host, is nothing by that.
+func shares(p *plan.Plan, g plan.Group) map[string]float64 {
+	for _, r := range p.Routes {
+		c, ok := p.Cluster(r.Cluster)
+		if !ok || r.Group != g.Name || !c.Hashed {
+			continue
+		}
+		all := map[string]float64{}
+		for name, share := range ring.For(p.Balance, c).Shares() {
+			if slices.Contains(g.Workers, name) {
+				all[name] = math.Round(share*1e4) / 1e4
+			}
+		}
+		return all
+	}
+	return nil
+}
+
 func (v topologyView) print(out io.Writer) {
 	fmt.Fprintf(out, "%s\n\n", v.ServerName)
 	var rows []table.Row
@@ -114,9 +138,9 @@ func (v topologyView) print(out io.Writer) {
 	printTable(out, "WORKERS", table.Row{"name", "address", "resources", "groups", "described in", "address from"}, rows)
 	rows = nil
 	for _, g := range v.Groups {
-		rows = append(rows, table.Row{g.Name, orDash(g.Workers), orDash([]string{g.Fallback}), g.Reason})
+		rows = append(rows, table.Row{g.Name, orDash(g.Workers), orDash(g.percent()), orDash([]string{g.Fallback}), g.Reason})
 	}
-	printTable(out, "GROUPS", table.Row{"name", "workers", "fallback", "because"}, rows)
+	printTable(out, "GROUPS", table.Row{"name", "workers", "shares", "fallback", "because"}, rows)
 	rows = nil
 	for _, s := range v.Streams {
 		rows = append(rows, table.Row{s.Stream, orDash(s.Writers), strictText(s.Strict)})
@@ -125,6 +149,16 @@ func (v topologyView) print(out io.Writer) {
 	for _, w := range v.Warnings {
 		fmt.Fprintf(out, "warning: %s\n", w)
 	}
+}
+
+// percent gives the shares in the order of the workers.
+func (g groupView) percent() (all []string) {
+	for _, name := range g.Workers {
+		if share, hashed := g.Shares[name]; hashed {
+			all = append(all, fmt.Sprintf("%.1f %%", share*100))
+		}
+	}
+	return all
 }
 
 func strictText(strict bool) string {
