@@ -7,6 +7,7 @@ import (
 	"axon/envoy"
 	"axon/server"
 	"axon/server/identity"
+	"axon/state"
 	"axon/xds"
 	"axon/xds/plan"
 	"axon/xds/topology"
@@ -22,6 +23,7 @@ type Config struct {
 	XDS      xds.Config         `yaml:"xds"`
 	Admin    server.AdminConfig `yaml:"admin"`
 	Envoy    envoy.Config       `yaml:"envoy"`
+	State    state.Config       `yaml:"state"`
 }
 
 func defaultConfig() Config {
@@ -31,6 +33,7 @@ func defaultConfig() Config {
 		XDS:      xds.DefaultConfig(),
 		Admin:    server.DefaultAdminConfig(),
 		Envoy:    envoy.DefaultConfig(),
+		State:    state.DefaultConfig(),
 	}
 }
 

@@ -80,7 +80,7 @@ func (c Config) identity(t *topology.Topology) (*plan.Identity, error) {
 // let in.
 func (c Config) learns() bool { return c.Authz.Trusted() || !c.Identity.Enforce }
 
-// resolve makes the paths of files that Envoy may read absolute: its working directory need not be ours.
+// resolve makes paths absolute that Envoy may read, whose working directory need not be ours, or that begin at axon.yaml.
 func (c *Config) resolve(dir string) {
 	absolute := func(path string) string {
 		if path == "" || filepath.IsAbs(path) {
@@ -98,6 +98,7 @@ func (c *Config) resolve(dir string) {
 		}
 	}
 	c.Authz.TLS = c.Authz.TLS.Within(absolute)
+	c.State.Dir = absolute(c.State.Dir)
 }
 
 func (d deployment) resources() translate.Resources { return translate.Translate(d.plan) }
