@@ -15,7 +15,7 @@ import (
 // A measurement is made in blocks, a block in turns so short that whatever else the machine does hits all listeners alike.
 const (
 	blocks      = 9
-	turns       = 9
+	turns       = 11
 	perTurn     = 1000
 	connections = 16
 )

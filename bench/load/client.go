@@ -60,40 +60,23 @@ func sendEach(address string, first, connections int, request func(i int) []byte
 	return nil
 }
 
-var (
-	workerHeader = []byte("x-worker:")
-	lengthHeader = []byte("content-length:")
-)
+var workerHeader = []byte("x-worker:")
 
-// read takes an answer off a connection. It knows as much of HTTP/1.1 as Envoy uses between a worker of this package and a
-// client of it.
+// read takes an answer off a connection.
 func read(from *bufio.Reader) (a Answer, err error) {
-	length := -1
-	for {
-		line, err := from.ReadSlice('\n')
-		if err != nil {
-			return a, err
-		}
-		line = bytes.TrimSpace(line)
+	length, err := readMessage(from, func(line []byte) (err error) {
 		switch {
 		case a.Status == 0:
-			if a.Status, err = status(line); err != nil {
-				return a, err
-			}
-		case len(line) == 0:
-			if length < 0 {
-				return a, errors.New("an answer without content-length")
-			}
-			_, err := from.Discard(length)
-			return a, err
+			a.Status, err = status(line)
 		case beginsWith(line, workerHeader):
 			a.Worker = string(bytes.TrimSpace(line[len(workerHeader):]))
-		case beginsWith(line, lengthHeader):
-			if length, err = strconv.Atoi(string(bytes.TrimSpace(line[len(lengthHeader):]))); err != nil {
-				return a, fmt.Errorf("content-length: %w", err)
-			}
 		}
+		return err
+	})
+	if err == nil && length < 0 {
+		err = errors.New("an answer without content-length")
 	}
+	return a, err
 }
 
 func status(line []byte) (int, error) {
@@ -102,9 +85,4 @@ func status(line []byte) (int, error) {
 		return 0, fmt.Errorf("status line %q", line)
 	}
 	return strconv.Atoi(string(fields[1]))
-}
-
-// beginsWith is for header names, in any case.
-func beginsWith(line, name []byte) bool {
-	return len(line) >= len(name) && bytes.EqualFold(line[:len(name)], name)
 }

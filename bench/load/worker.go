@@ -4,9 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"sync"
 )
 
@@ -93,11 +91,7 @@ func (w *Worker) serve(c net.Conn) {
 	defer w.forget(c)
 	from := bufio.NewReader(c)
 	for {
-		r, err := http.ReadRequest(from)
-		if err != nil {
-			return
-		}
-		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		if _, err := readMessage(from, func([]byte) error { return nil }); err != nil {
 			return
 		}
 		if _, err := c.Write(w.answer); err != nil {

@@ -72,15 +72,20 @@ func appserviceMatch(group plan.GroupName) []*routev3.HeaderMatcher {
 	return []*routev3.HeaderMatcher{headerMatch(affinity.GroupHeader, exactly(string(group)))}
 }
 
-// queryMatch looks for a parameter in the path by an expression, because to take the query apart costs Envoy more; where the
-// text is not there at all it need not even do that.
-func queryMatch(q *plan.Query) []*routev3.HeaderMatcher {
+// queryMatch looks for a parameter in the path by an expression, because to take the query apart costs Envoy more. A certain
+// value is rarely there, and where its text is not, Envoy need not even do that.
+func queryMatch(q *plan.Query) (matches []*routev3.HeaderMatcher) {
 	if q == nil {
 		return nil
 	}
-	text := &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Contains{Contains: q.Name + "=" + q.Value}}
-	exact := &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: regex(q.Regex())}}
-	return []*routev3.HeaderMatcher{headerMatch(":path", text), headerMatch(":path", exact)}
+	if q.Value != "" {
+		matches = append(matches, headerMatch(":path", &matcherv3.StringMatcher{
+			MatchPattern: &matcherv3.StringMatcher_Contains{Contains: q.Name + "=" + q.Value},
+		}))
+	}
+	return append(matches, headerMatch(":path", &matcherv3.StringMatcher{
+		MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: regex(q.Regex())},
+	}))
 }
 
 func headerMatch(name string, value *matcherv3.StringMatcher) *routev3.HeaderMatcher {
