@@ -69,10 +69,7 @@ func (e *endings) void(of entry, token string) bool {
 	if of.epoch == e.epoch.Load() { // nothing has ended since
 		return false
 	}
-	if of.epoch < e.floor.Load() {
-		return true
-	}
-	e.mu.RLock()
+	e.mu.RLock() // before the floor is read: what raises it clears the marks
 	defer e.mu.RUnlock()
-	return of.epoch < e.marks[token].epoch || of.epoch < e.marks[of.identity.UserID].epoch
+	return of.epoch < e.floor.Load() || of.epoch < e.marks[token].epoch || of.epoch < e.marks[of.identity.UserID].epoch
 }
