@@ -30,7 +30,7 @@ ENVOY ?= $(CURDIR)/bin/envoy
 export ENVOY
 
 unit_packages = $$(go list ./... | grep -v '^axon/e2e')
-golden_tests  = $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -r -n1 dirname | sort -u)
+golden_tests  = $$(grep -rl --include='*_test.go' --exclude-dir=disruption 'flag.Bool("update"' . | xargs -r -n1 dirname | sort -u)
 test_flags   := -race -p 2
 
 .PHONY: help
@@ -59,8 +59,15 @@ unit: lint $(ENVOY) $(STAMPS)/cc $(STAMPS)/e2e
 e2e: build $(ENVOY) $(STAMPS)/cc $(STAMPS)/endpoints ## only the tests with real Synapse workers, PostgreSQL and Redis
 	go test $(test_flags) -count=1 -timeout 30m ./e2e/...
 
+# SEED=N repeats a random order.
+SEED ?= 0
+
+.PHONY: faults
+faults: $(ENVOY) $(STAMPS)/cc $(STAMPS)/e2e ## every fault under load, one by one and for five minutes in random order
+	go test -race -count=1 -v -timeout 60m -run TestNothingIsLost ./e2e/faults -for 5m -seed $(SEED)
+
 .PHONY: bench
-bench: $(ENVOY) ## every benchmark
+bench: $(ENVOY) $(STAMPS)/valgrind $(STAMPS)/e2e ## every benchmark
 	go test -run '^$$' -bench . -benchmem -timeout 60m ./...
 
 .PHONY: cover
@@ -125,6 +132,12 @@ $(STAMPS)/venv:
 $(STAMPS)/cc:
 	@mkdir -p $(STAMPS)
 	command -v "$$(go env CC)" >/dev/null || { $(call apt,gcc libc6-dev); }
+	@touch $@
+
+# It counts instructions.
+$(STAMPS)/valgrind:
+	@mkdir -p $(STAMPS)
+	command -v valgrind >/dev/null || { $(call apt,valgrind); }
 	@touch $@
 
 # Python's index is where a static Envoy can be had with a checksum and without an account. Removed first, since a running

@@ -15,6 +15,9 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
+// maxAnswer bounds what is read of one answer: /clusters has some 2 KB for each worker of each cluster.
+const maxAnswer = 32 << 20
+
 // Admin is a client of Envoy's admin interface. Each call takes as long as its context allows.
 type Admin struct {
 	address string
@@ -117,7 +120,10 @@ func (a *Admin) call(ctx context.Context, method, path string) ([]byte, error) {
 		return nil, fmt.Errorf("envoy admin %s: %w", a.address, err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(res.Body)
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	if err == nil && len(body) > maxAnswer {
+		err = fmt.Errorf("the answer has more than %d bytes", maxAnswer)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("envoy admin %s: %s: %w", a.address, path, err)
 	}

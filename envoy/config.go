@@ -23,6 +23,8 @@ type Config struct {
 	Dir string `yaml:"dir"`
 	// Drain is how long requests in flight may go on when Envoy is told to end.
 	Drain time.Duration `yaml:"drain"`
+	// HotRestart has an Envoy whose binary, bootstrap or flags have changed hand its sockets over to the next one.
+	HotRestart bool `yaml:"hot_restart"`
 	// LogLevel is Envoy's own: info, warning, error, critical or off.
 	LogLevel string `yaml:"log_level"`
 }
@@ -56,6 +58,9 @@ func (c Config) Validate() error {
 	}
 	if !filepath.IsAbs(c.Dir) {
 		fault("dir", "%q: has to be an absolute path", c.Dir)
+	}
+	if c.HotRestart && len(c.Dir) > longestHotDir {
+		fault("dir", "%q: has to be at most %d bytes long with hot_restart, for the sockets in it", c.Dir, longestHotDir)
 	}
 	if c.Drain < 0 {
 		fault("drain", "%s: has to be 0s or more", c.Drain)

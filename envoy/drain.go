@@ -18,6 +18,15 @@ func (s *Supervisor) end(p *process, admin *Admin) {
 	if left := s.drain(p, admin); left > 0 {
 		s.log.Warn("the drain is over: dropping requests", "pid", p.pid, "requests", left)
 	}
+	s.finish(p)
+	s.pid.Store(0)
+}
+
+// finish ends a process, if there is one, in peace or else by force.
+func (s *Supervisor) finish(p *process) {
+	if p == nil || !p.alive() {
+		return
+	}
 	if err := p.signal(unix.SIGTERM); err != nil && p.alive() {
 		s.log.Warn("cannot end envoy", "pid", p.pid, "error", err)
 	}
@@ -27,7 +36,6 @@ func (s *Supervisor) end(p *process, admin *Admin) {
 		s.log.Warn("envoy does not end: killing it", "pid", p.pid)
 		s.kill(p)
 	}
-	s.pid.Store(0)
 	s.log.Info("envoy ended", "pid", p.pid)
 }
 
@@ -53,7 +61,7 @@ func (s *Supervisor) drain(p *process, admin *Admin) (left int) {
 		if err == nil {
 			left = n
 		}
-		if left == 0 {
+		if left == 0 && (s.older == nil || !s.older.alive()) { // an older one can't say what it has in flight
 			return 0
 		}
 		select {

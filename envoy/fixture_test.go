@@ -74,9 +74,11 @@ func (f *fixture) killLeft() {
 	if err != nil || left == nil {
 		return
 	}
-	if p, err := adoptProcess(left.PID, left.StartTime); err == nil && p != nil {
-		_ = p.signal(syscall.SIGKILL)
-		<-p.exited
+	for _, a := range []*ancestor{{PID: left.PID, StartTime: left.StartTime}, left.Older} {
+		if p, err := a.adopt(); err == nil && p != nil {
+			_ = p.signal(syscall.SIGKILL)
+			<-p.exited
+		}
 	}
 }
 

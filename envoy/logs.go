@@ -24,6 +24,7 @@ type logTail struct {
 	offset  int64  // of what was not read yet
 	rest    []byte // a line without its end
 	punched int64  // up to here
+	words   lastWords
 }
 
 const (
@@ -108,6 +109,9 @@ func (t *logTail) line(ctx context.Context, line []byte) {
 		return
 	}
 	r := record(string(line), time.Now())
+	if r.Level >= slog.LevelWarn {
+		t.words.add(r.Message)
+	}
 	if h := t.log.Handler(); h.Enabled(ctx, r.Level) {
 		_ = h.Handle(ctx, r) // where should it be told
 	}

@@ -24,10 +24,13 @@ type process struct {
 
 // startProcess runs a command that outlives Axon: in a session of its own, where neither Ctrl-C in Axon's terminal nor
 // Axon's end reaches it, with its output on a file that needs no reader.
-func startProcess(path string, args []string, output *os.File) (*process, error) {
+func startProcess(path string, args []string, output *os.File, orphan bool) (*process, error) {
 	cmd := exec.Command(path, args...) //nolint:noctx // it has to outlive every context
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if orphan && os.Getpid() != 1 { // the first process of a container has no parent to give
+		return startOrphan(cmd)
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -40,6 +43,19 @@ func startProcess(path string, args []string, output *os.File) (*process, error)
 		close(p.exited)
 	}()
 	return p, nil
+}
+
+// startOrphan gives a process Axon's own parent. An Envoy that can be restarted hot asks the kernel to be ended together with its
+// parent (PR_SET_PDEATHSIG in its hot_restart_impl.cc, seen on 1.40), and would not survive a crash of Axon else.
+func startOrphan(cmd *exec.Cmd) (*process, error) {
+	fd := -1
+	cmd.SysProcAttr.Cloneflags, cmd.SysProcAttr.PidFD = unix.CLONE_PARENT, &fd
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	pid := cmd.Process.Pid
+	start, _ := startTime(pid) // as above
+	return held(pid, start, fd), cmd.Process.Release()
 }
 
 // adoptProcess gets hold of a process by its pid; nil if that is gone, or another one by now.
@@ -55,10 +71,15 @@ func adoptProcess(pid int, start uint64) (*process, error) {
 	if found, err := startTime(pid); err != nil || found != start {
 		return nil, unix.Close(fd)
 	}
+	return held(pid, start, fd), nil
+}
+
+// held is a process that is not a child, by its pidfd.
+func held(pid int, start uint64, fd int) *process {
 	p := &process{pid: pid, start: start, exited: make(chan struct{}), how: "ended (not a child: without a status)"}
 	p.signal = func(s syscall.Signal) error { return unix.PidfdSendSignal(fd, s, nil, 0) }
 	go p.watch(fd)
-	return p, nil
+	return p
 }
 
 // watch waits for the end of a process that is not a child. The descriptor stays open, for who may still want to signal;

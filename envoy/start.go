@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,24 +16,31 @@ import (
 
 // flags are Envoy's flags, without the file of the bootstrap.
 func flags(c Config) []string {
-	f := []string{
-		"--disable-hot-restart", // its shared memory would tie Envoys on one machine together
-		"--drain-time-s", "600", // a change of a listener cuts what lasts longer than this: never a poll
+	f := append(hotFlags(c),
+		"--drain-time-s", strconv.Itoa(int(drainTime.Seconds())), // a change of a listener cuts what lasts longer than this: never a poll
 		"--reject-unknown-dynamic-fields",   // all of it is Axon's own, so that is a fault, not a newer dialect
 		"--file-flush-interval-msec", "500", // access logs: else they come 10 s late
 		"--log-level", c.LogLevel, "--log-format", logFormat, "--log-format-escaped",
-	}
+	)
 	if c.Concurrency > 0 {
 		f = append(f, "--concurrency", strconv.Itoa(c.Concurrency))
 	}
 	return f
 }
 
-// start starts an Envoy and writes down what a later Axon has to know of it.
+// drainTime is how long an Envoy takes to close the connections of a listener that has changed, or that it has handed over.
+const drainTime = 10 * time.Minute
+
+// start starts an Envoy where none serves.
 func (s *Supervisor) start() (*process, error) {
 	if err := adminFree(s.config.Admin); err != nil {
 		return nil, err
 	}
+	return s.launch(s.firstEpoch())
+}
+
+// launch starts an Envoy, with flags beside the usual ones, and writes down what a later Axon has to know of it.
+func (s *Supervisor) launch(more []string) (*process, error) {
 	bootstrap, err := BootstrapJSON(s.bootstrap)
 	if err != nil {
 		return nil, fmt.Errorf("bootstrap: %w", err)
@@ -41,17 +49,33 @@ func (s *Supervisor) start() (*process, error) {
 	if err := writeFile(file, bootstrap); err != nil {
 		return nil, fmt.Errorf("envoy.dir: %w", err)
 	}
-	p, err := startProcess(s.binary, append([]string{"-c", file}, s.flags...), s.tail.file)
+	p, err := startProcess(s.binary, slices.Concat([]string{"-c", file}, s.flags, more), s.tail.file, s.config.HotRestart)
 	if err != nil {
 		return nil, fmt.Errorf("start envoy: %w", err)
 	}
-	now := state{PID: p.pid, StartTime: p.start, Started: time.Now(), Admin: s.config.Admin, Digest: s.digest}
-	if err := now.save(s.config.Dir); err != nil {
+	s.current = s.admin
+	if now, err := digest(s.binary, s.bootstrap, s.flags); err == nil {
+		s.digest = now // another binary may stand there than at Axon's start
+	}
+	if err := s.note(p, time.Now()); err != nil {
 		_ = p.signal(unix.SIGKILL) // else nobody would know of it
-		return nil, fmt.Errorf("envoy.dir: %w", err)
+		return nil, err
 	}
 	s.log.Info("started envoy", "pid", p.pid, "binary", s.binary, "admin", s.config.Admin)
 	return p, nil
+}
+
+// note writes down which Envoy runs, for a later Axon.
+func (s *Supervisor) note(p *process, started time.Time) error {
+	now := state{PID: p.pid, StartTime: p.start, Started: started, Admin: s.config.Admin, Digest: s.digest}
+	if old := s.older; old != nil && old.alive() {
+		now.Older = &ancestor{PID: old.pid, StartTime: old.start}
+	}
+	if err := now.save(s.config.Dir); err != nil {
+		return fmt.Errorf("envoy.dir: %w", err)
+	}
+	s.started, s.runs, s.own = started, s.digest, true
+	return nil
 }
 
 // answerTime is what an Envoy to be taken over has to answer its admin interface.
@@ -65,21 +89,33 @@ func (s *Supervisor) takeOver(ctx context.Context) (*process, error) {
 		return nil, err
 	}
 	p, err := adoptProcess(left.PID, left.StartTime)
+	if err == nil {
+		s.older, err = left.Older.adopt()
+	}
 	if err != nil || p == nil {
+		s.finish(s.older)
 		return nil, err
 	}
+	s.started, s.runs, s.own = left.Started, left.Digest, left.Digest == s.digest
 	admin, err := NewAdmin(left.Admin)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", stateName, err)
 	}
 	asking, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	_, silent := admin.ServerInfo(asking)
+	info, silent := admin.ServerInfo(asking)
+	if epoch := info.GetCommandLineOptions().GetRestartEpoch(); epoch > 0 {
+		s.retire(s.older, epoch)
+	}
 	switch {
 	case silent != nil && ctx.Err() == nil:
 		s.log.Error("the envoy of an earlier run does not answer: ending it", "pid", p.pid, "error", silent)
 		s.kill(p)
 		return nil, nil
+	case left.Digest != s.digest && ctx.Err() == nil && s.canFollow(ctx, info):
+		s.log.Info("took over an envoy with another binary, bootstrap or flags: it will hand over to a new one", "pid", p.pid)
+		s.current = admin
+		return p, nil
 	case left.Digest != s.digest && ctx.Err() == nil:
 		s.log.Warn("the envoy of an earlier run has another binary, bootstrap or flags: replacing it", "pid", p.pid)
 		s.end(p, admin)

@@ -29,6 +29,21 @@ type state struct {
 	Started   time.Time `json:"started"`
 	Admin     string    `json:"admin"`
 	Digest    string    `json:"digest"` // see digest
+	Older     *ancestor `json:"older,omitempty"`
+}
+
+// An ancestor is an Envoy that has handed its sockets over and finishes what it has begun.
+type ancestor struct {
+	PID       int    `json:"pid"`
+	StartTime uint64 `json:"start_time"`
+}
+
+// adopt gives nil if there is none any more.
+func (a *ancestor) adopt() (*process, error) {
+	if a == nil {
+		return nil, nil
+	}
+	return adoptProcess(a.PID, a.StartTime)
 }
 
 // loadState gives nil if there is none. A file that cannot be understood is an error: behind it may run an Envoy.

@@ -46,6 +46,16 @@ type Supervisor struct {
 	hurry     chan struct{}
 	hurryOnce sync.Once
 	pid       atomic.Int64
+
+	// What follows belongs to Run.
+	current *Admin    // of the Envoy that runs
+	started time.Time // when that was
+	runs    string    // its digest
+	own     bool      // it differs from what is wanted by nothing but, perhaps, the binary
+	older   *process  // the one that it took over from, which finishes what it had begun
+	standIn func()    // ends what stands in for the older one; see retire
+	// What the looks for a change have found: the last digest, one that cannot be had, one that was told of.
+	seen, refused, told string
 }
 
 // NewSupervisor makes a Supervisor. It starts nothing yet.
@@ -64,6 +74,7 @@ func NewSupervisor(o Options) (*Supervisor, error) {
 		listeners: o.Listeners,
 		flags:     flags(o.Config),
 		admin:     admin,
+		current:   admin,
 		log:       o.Log.With(slog.String("component", "envoy")),
 		restarts: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "axon_envoy_restarts_total",
@@ -114,6 +125,10 @@ func (s *Supervisor) Run(ctx context.Context) (err error) {
 		}
 	}
 	s.keep(ctx, p)
+	s.finish(s.older)
+	if s.standIn != nil {
+		s.standIn()
+	}
 	return s.forget()
 }
 
@@ -140,27 +155,37 @@ func (s *Supervisor) keep(ctx context.Context, p *process) {
 		InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 10 * time.Second,
 	}
 	pauses.Reset()
-	for since := time.Now(); ; since = time.Now() {
+	crashes := &crashLoop{}
+	looks, stop := s.looks()
+	defer stop()
+	for since := time.Now(); ; {
 		s.pid.Store(int64(p.pid))
 		select {
 		case <-ctx.Done():
-			s.end(p, s.admin)
+			s.end(p, s.current)
 			return
+		case <-looks:
+			if fresh := s.look(ctx, p); fresh != p {
+				p, since = fresh, time.Now()
+			}
+			continue
 		case <-p.exited:
 			s.pid.Store(0)
 		}
 		if time.Since(since) > longRun {
 			pauses.Reset()
 		}
-		s.log.Error("envoy ended by itself", "pid", p.pid, "how", p.how)
-		if p = s.again(ctx, pauses); p == nil {
+		crashes.ended(since)
+		s.log.Error("envoy ended by itself", "pid", p.pid, "how", p.how, "served_for", time.Since(since).Round(time.Millisecond))
+		if p = s.again(ctx, pauses, crashes, p.how); p == nil {
 			return
 		}
+		since = time.Now()
 	}
 }
 
 // again starts Envoy, after a pause, until that succeeds or the context ends; then it gives nil.
-func (s *Supervisor) again(ctx context.Context, pauses backoff.BackOff) *process {
+func (s *Supervisor) again(ctx context.Context, pauses backoff.BackOff, crashes *crashLoop, how string) *process {
 	for {
 		pause := pauses.NextBackOff()
 		s.log.Warn("starting envoy again", "pause", pause.Round(time.Millisecond))
@@ -169,18 +194,21 @@ func (s *Supervisor) again(ctx context.Context, pauses backoff.BackOff) *process
 			return nil
 		case <-time.After(pause):
 		}
+		s.complain(crashes, how) // after the pause, in which Envoy's last words have been read
 		p, err := s.start()
 		if err == nil {
 			s.restarts.Inc()
 			return p
 		}
 		s.log.Error("cannot start envoy", "error", err)
+		crashes.failed()
+		how = err.Error()
 	}
 }
 
 // forget removes what only serves to take a running Envoy over.
 func (s *Supervisor) forget() error {
-	var faults []error
+	faults := []error{s.forgetHot()}
 	for _, name := range []string{stateName, bootstrapName, logName} {
 		if err := os.Remove(filepath.Join(s.config.Dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			faults = append(faults, err)

@@ -24,6 +24,7 @@ var ErrRejected = errors.New("envoy rejects the configuration")
 // included. It returns nil, an error that wraps ErrRejected with Envoy's message, or one that says why Envoy could not be
 // asked. The configuration goes through a private file that is removed again.
 func Validate(ctx context.Context, path string, config *bootstrapv3.Bootstrap) error {
+	removeStale()
 	file, err := privateFile(config)
 	if err != nil {
 		return fmt.Errorf("validate: %w", err)
@@ -45,12 +46,25 @@ func Validate(ctx context.Context, path string, config *bootstrapv3.Bootstrap) e
 	return fmt.Errorf("validate: %s: %w", path, err)
 }
 
+// validateDir is how the names of the private folders begin.
+const validateDir = "axon-validate-"
+
+// removeStale removes the private folders that a killed Axon has left, those older than any validation can be.
+func removeStale() {
+	left, _ := filepath.Glob(filepath.Join(os.TempDir(), validateDir+"*")) // the pattern is a good one
+	for _, dir := range left {
+		if info, err := os.Lstat(dir); err == nil && info.IsDir() && time.Since(info.ModTime()) > 2*validateTimeout {
+			_ = os.RemoveAll(dir) // somebody else's stays
+		}
+	}
+}
+
 func privateFile(config *bootstrapv3.Bootstrap) (string, error) {
 	json, err := BootstrapJSON(config)
 	if err != nil {
 		return "", err
 	}
-	dir, err := os.MkdirTemp("", "axon-validate-")
+	dir, err := os.MkdirTemp("", validateDir)
 	if err != nil {
 		return "", err
 	}

@@ -1,20 +1,23 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"strconv"
 
+	"axon/xds/topology"
 	"axon/yamlfile"
 )
 
 // AuthzConfig is the section "authz" of axon.yaml.
 type AuthzConfig struct {
-	Address string    `yaml:"address"` // host:port or unix:/path
-	Mode    string    `yaml:"mode"`    // of a unix socket, octal; whoever may write to it may ask
-	TLS     TLSConfig `yaml:"tls"`     // of TCP; without it everybody who can reach the address may ask
+	Address   string    `yaml:"address"`   // host:port or unix:/path
+	Advertise string    `yaml:"advertise"` // where Envoy is told to connect; by default Address
+	Mode      string    `yaml:"mode"`      // of a unix socket, octal; whoever may write to it may ask
+	TLS       TLSConfig `yaml:"tls"`       // of TCP; without it everybody who can reach the address may ask
 }
 
 // AdminConfig is the section "admin" of axon.yaml.
@@ -37,8 +40,15 @@ func (c AuthzConfig) Validate(file *yamlfile.File) error {
 	if mode != nil {
 		mode = file.Errorf([]any{"authz", "mode"}, "authz.mode: %w", mode)
 	}
-	return errors.Join(address, mode, c.TLS.validate(file, c.Address))
+	var advertise error
+	if _, err := topology.ParseAddress(c.Advertised()); c.Advertise != "" && err != nil {
+		advertise = file.Errorf([]any{"authz", "advertise"}, "authz.advertise: %w", err)
+	}
+	return errors.Join(address, advertise, mode, c.TLS.validate(file, c))
 }
+
+// Advertised is where Envoy is told to connect: the address, unless there is another for it.
+func (c AuthzConfig) Advertised() string { return cmp.Or(c.Advertise, c.Address) }
 
 // Listen listens as Listen does, with the configured mode.
 func (c AuthzConfig) Listen() (net.Listener, error) {

@@ -129,7 +129,9 @@ func dialCounted(t *testing.T, r resolver, policy identity.Policy, log *bytes.Bu
 		o.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	authz := NewAuthz(o)
-	authz.SetAppservices(Appservices{sha256.Sum256([]byte("as-secret")): {ID: "telegram", Group: "bridges"}})
+	authz.SetAppservices(Appservices{
+		sha256.Sum256([]byte("as-secret")): {ID: "telegram", Group: "bridges"}, sha256.Sum256([]byte("lone-secret")): {ID: "irc"},
+	})
 	return dial(t, NewAuthzServer(authz, NewHealth())), authz
 }
 
@@ -200,8 +202,13 @@ func TestDecisions(t *testing.T) {
 		"all headers, by other names": {chatty, bearer(syncs, "as-secret"), gives(identity.Identity{UserID: "@bob:example.org", DeviceID: "guest_device", Guest: true}), verdict{Set: map[string]string{
 			"x-user": "bob", "x-axon-affinity": "Ym9i", "x-device": "guest_device", "x-guest": "true", "x-bridge": "telegram", "x-axon-group": "bridges",
 		}}, "found"},
-		"headers that say nothing are not set": {chatty, bearer(syncs, "t"), gives(identity.Identity{UserID: "@bob:example.org"}), verdict{Set: map[string]string{"x-user": "bob", "x-axon-affinity": "Ym9i"}}, "found"},
-		"no header for the user at all":        {identity.Policy{}, bearer(syncs, "t"), alice, verdict{Set: map[string]string{"x-axon-affinity": "YWxpY2U"}}, "found"},
+		"an appservice without workers of its own, too": {chatty, bearer(syncs, "lone-secret"), alice, verdict{Set: map[string]string{
+			"x-user": "alice", "x-axon-affinity": "YWxpY2U", "x-device": "ABC", "x-bridge": "irc",
+		}}, "found"},
+		"also when nothing else is known of it":      {chatty, bearer(syncs, "lone-secret"), fails(identity.ErrUnavailable), verdict{Set: map[string]string{"x-bridge": "irc"}}, "unavailable"},
+		"but nothing of it where no header is named": {usual, bearer(syncs, "lone-secret"), alice, verdict{Set: users}, "found"},
+		"headers that say nothing are not set":       {chatty, bearer(syncs, "t"), gives(identity.Identity{UserID: "@bob:example.org"}), verdict{Set: map[string]string{"x-user": "bob", "x-axon-affinity": "Ym9i"}}, "found"},
+		"no header for the user at all":              {identity.Policy{}, bearer(syncs, "t"), alice, verdict{Set: map[string]string{"x-axon-affinity": "YWxpY2U"}}, "found"},
 	}
 	for name, test := range tests {
 		for protocol, decide := range protocols {

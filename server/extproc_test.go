@@ -38,7 +38,7 @@ func gateway(t *testing.T, l *listenerv3.Listener) {
 	if err := filter.GetTypedConfig().UnmarshalTo(manager); err != nil {
 		t.Fatal(err)
 	}
-	manager.EarlyHeaderMutationExtensions = nil
+	manager.EarlyHeaderMutationExtensions, manager.LocalReplyConfig = nil, nil
 	i := slices.IndexFunc(manager.HttpFilters, func(f *hcmv3.HttpFilter) bool { return f.Name == "envoy.filters.http.ext_authz" })
 	manager.HttpFilters[i] = &hcmv3.HttpFilter{Name: "identity", ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: packAny(t, &extprocfilterv3.ExternalProcessor{
 		GrpcService: &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{

@@ -3,11 +3,14 @@ package server
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 
 	"axon/server/identity"
 )
@@ -68,4 +71,22 @@ func TestStopLetsCallsEndAndCutsStreams(t *testing.T) {
 		t.Errorf("the call under way got %d headers", n)
 	}
 	<-stopped
+}
+
+func TestMessagesAreBounded(t *testing.T) {
+	authz := NewAuthz(Options{Resolver: resolver(everybody), Policy: identity.DefaultPolicy(), Log: slog.New(slog.DiscardHandler)})
+	client := authv3.NewAuthorizationClient(dial(t, NewAuthzServer(authz, NewHealth())))
+	for name, tt := range map[string]struct {
+		size int
+		want codes.Code
+	}{
+		"all headers that Envoy takes": {60 << 10, codes.OK},
+		"more than anybody has to say": {2 << 20, codes.ResourceExhausted},
+		"what nearly all have to say":  {1 << 10, codes.OK},
+	} {
+		request := checkRequest("/", "", "authorization", "Bearer of_alice", "user-agent", strings.Repeat("a", tt.size))
+		if _, err := client.Check(t.Context(), request); status.Code(err) != tt.want {
+			t.Errorf("%s: %v, want %s", name, err, tt.want)
+		}
+	}
 }

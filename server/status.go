@@ -9,50 +9,37 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	adminv1 "axon/proto/axon/admin/v1"
-	"axon/server/identity"
 	"axon/xds"
 	"axon/xds/plan"
 	"axon/xds/topology"
 )
 
-// Status answers axon status: what this process does at the moment of the call.
-type Status struct {
-	adminv1.UnimplementedAdminServiceServer
-	Version string
-	Started time.Time
-	// Serving gives what is published; nil before the first time.
-	Serving func() (*topology.Topology, *plan.Plan)
-	XDS     func() xds.State
-	Cache   func() identity.Stats
-	// Reload gives the last reading of the configuration.
-	Reload func() Reload
-}
-
-// Reload is one reading of the configuration.
-type Reload struct {
-	At time.Time
-	// Err is why it was refused, nil where it was published or equal to what is.
-	Err error
-}
+// trafficTimeout bounds the questions to Envoy: who asks for the status has no time to lose.
+const trafficTimeout = 2 * time.Second
 
 // Status implements the service; it never fails.
-func (s *Status) Status(context.Context, *adminv1.StatusRequest) (*adminv1.StatusResponse, error) {
-	state, cache := s.XDS(), s.Cache()
+func (c *Control) Status(ctx context.Context, _ *adminv1.StatusRequest) (*adminv1.StatusResponse, error) {
+	state, cache := c.XDS(), c.Cache()
 	r := &adminv1.StatusResponse{
-		Version:    s.Version,
-		StartedAt:  timestamppb.New(s.Started),
+		Version:    c.Version,
+		StartedAt:  timestamppb.New(c.Started),
 		Snapshot:   snapshot(state),
 		Envoys:     envoys(state),
-		LastReload: reload(s.Reload()),
+		LastReload: reload(c.LastReload()),
 		Cache: &adminv1.Cache{
 			Entries: uint64(cache.Entries), Bytes: uint64(cache.Bytes), Hits: cache.Hits + cache.NegativeHits, Misses: cache.Misses,
 		},
 	}
-	t, p := s.Serving()
+	t, p := c.Serving()
 	if t == nil {
 		return r, nil
 	}
-	r.Workers, r.Groups = workers(t, p), groups(p)
+	drained := c.Drains.Since()
+	r.Workers, r.Groups = workers(t, p, drained), groups(p)
+	c.observe(ctx, r, p)
+	if left := p.Unserved(); len(left) > 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("all processes that may serve %s are drained: Envoy answers 503", list(left)))
+	}
 	for _, w := range t.Warnings {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%s: %s", w.Source, w.Text))
 	}
@@ -104,14 +91,39 @@ func reload(r Reload) *adminv1.Reload {
 	return out
 }
 
-func workers(t *topology.Topology, p *plan.Plan) []*adminv1.Worker {
+// observe adds what Envoy says of the workers.
+func (c *Control) observe(ctx context.Context, r *adminv1.StatusResponse, p *plan.Plan) {
+	ctx, cancel := context.WithTimeout(ctx, trafficTimeout)
+	defer cancel()
+	clusters, err := c.Clusters(ctx)
+	if err != nil {
+		r.TrafficUnknown = err.Error()
+		return
+	}
+	seen := traffic(p, clusters)
+	for _, w := range r.Workers {
+		if !w.Missing {
+			w.Traffic = seen[w.Name]
+		}
+	}
+}
+
+func workers(t *topology.Topology, p *plan.Plan, drained map[string]time.Time) []*adminv1.Worker {
 	var all []*adminv1.Worker
 	for _, w := range append([]*topology.Worker{t.Main}, t.Workers...) {
 		out := &adminv1.Worker{Name: w.Name, Source: w.Source.String(), Groups: p.GroupsOf(w.Name), Resources: w.Resources()}
 		if len(w.Listeners) > 0 {
 			out.Address = w.Listeners[0].Address.String()
 		}
+		if since, ok := drained[w.Name]; ok {
+			out.DrainedAt = timestamppb.New(since)
+		}
 		all = append(all, out)
+	}
+	for _, name := range names(drained) {
+		if t.Worker(name) == nil {
+			all = append(all, &adminv1.Worker{Name: name, DrainedAt: timestamppb.New(drained[name]), Missing: true})
+		}
 	}
 	return all
 }

@@ -3,11 +3,13 @@ package server
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -32,7 +34,7 @@ type EnvoyTLS struct {
 	Certificate string `yaml:"certificate"`
 	Key         string `yaml:"key"`
 	CA          string `yaml:"ca"`
-	// ServerName is a DNS name that Axon's certificate is valid for; by default the host of authz.address.
+	// ServerName is a DNS name that Axon's certificate is valid for; by default the host that Envoy is told.
 	ServerName string `yaml:"server_name"`
 }
 
@@ -62,7 +64,7 @@ func (c TLSConfig) ForEnvoy(address string) (t EnvoyTLS, ok bool) {
 	return t, c.enabled()
 }
 
-func (c TLSConfig) validate(file *yamlfile.File, address string) error {
+func (c TLSConfig) validate(file *yamlfile.File, of AuthzConfig) error {
 	if !c.enabled() {
 		return nil
 	}
@@ -70,16 +72,69 @@ func (c TLSConfig) validate(file *yamlfile.File, address string) error {
 	fault := func(format string, args ...any) {
 		faults = append(faults, file.Errorf([]any{"authz", "tls"}, "authz.tls: "+format, args...))
 	}
-	if network, _, err := split(address); err == nil && network == "unix" {
+	if network, _, err := split(of.Address); err == nil && network == "unix" {
 		fault("a unix socket has none; who may use it is a matter of authz.mode")
 	}
 	if c.Certificate == "" || c.Key == "" || c.ClientCA == "" {
 		fault("wants certificate, key and client_ca")
 	}
-	if t, _ := c.ForEnvoy(address); t.ServerName == "" {
-		fault("envoy.server_name: which DNS name is the certificate valid for? authz.address has none")
+	if t, _ := c.ForEnvoy(of.Advertised()); t.ServerName == "" {
+		fault("envoy.server_name: which DNS name is the certificate valid for? The address that Envoy is told has none")
 	}
 	return errors.Join(faults...)
+}
+
+// CheckFiles gives what is wrong with the files on this machine, each at its key in file, which may be nil. Those under
+// envoy are on others'.
+func (c TLSConfig) CheckFiles(file *yamlfile.File) error {
+	var faults []error
+	fault := func(key string, err error) {
+		if err != nil {
+			faults = append(faults, file.Errorf([]any{"authz", "tls", key}, "authz.tls.%s: %w", key, err))
+		}
+	}
+	certificate, certificateErr := readPEM(c.Certificate, "CERTIFICATE")
+	fault("certificate", certificateErr)
+	key, keyErr := readPEM(c.Key, "PRIVATE KEY")
+	fault("key", keyErr)
+	if certificateErr == nil && keyErr == nil && c.Certificate != "" && c.Key != "" {
+		_, err := tls.X509KeyPair(certificate, key)
+		fault("certificate", err)
+	}
+	if c.ClientCA != "" {
+		_, err := readAuthorities(c.ClientCA)
+		fault("client_ca", err)
+	}
+	return errors.Join(faults...)
+}
+
+// readPEM reads a file that has a block whose type ends in kind. An empty path names none.
+func readPEM(path, kind string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
+		if strings.HasSuffix(block.Type, kind) {
+			return content, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: no PEM block %s in it", path, kind)
+}
+
+func readAuthorities(path string) (*x509.CertPool, error) {
+	content, err := readPEM(path, "CERTIFICATE")
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(content) {
+		return nil, fmt.Errorf("%s: no certificate in it", path)
+	}
+	return pool, nil
 }
 
 // Credentials are options of a gRPC server: none without TLS. The error says which file cannot be used.
@@ -103,13 +158,9 @@ func (c TLSConfig) load() (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	pem, err := os.ReadFile(c.ClientCA)
+	clients, err := readAuthorities(c.ClientCA)
 	if err != nil {
 		return nil, err
-	}
-	clients := x509.NewCertPool()
-	if !clients.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s: no certificate in it", c.ClientCA)
 	}
 	return &tls.Config{
 		MinVersion:   tls.VersionTLS12,

@@ -240,7 +240,7 @@ func TestCertificatesThatCannotBeUsed(t *testing.T) {
 	dir, c := site(t)
 	missing, empty := c, c
 	missing.Certificate, empty.ClientCA = filepath.Join(dir, "none"), c.Key
-	for want, config := range map[string]TLSConfig{"no such file": missing, "no certificate in it": empty} {
+	for want, config := range map[string]TLSConfig{"no such file": missing, "no PEM block CERTIFICATE in it": empty} {
 		if _, err := config.Credentials(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("fault %v, want %q", err, want)
 		}

@@ -77,14 +77,22 @@ func (c callbacks) OnStreamDeltaRequest(id int64, r *discoveryv3.DeltaDiscoveryR
 func (c callbacks) OnStreamResponse(
 	_ context.Context, id int64, _ *discoveryv3.DiscoveryRequest, r *discoveryv3.DiscoveryResponse,
 ) {
-	c.tracker.responded(c.sotw(id), r.GetTypeUrl(), r.GetNonce(), r.GetVersionInfo())
+	c.tracker.responded(c.sotw(id), r.GetNonce(), sent{
+		of: typeOf(r.GetTypeUrl()), version: r.GetVersionInfo(), count: len(r.GetResources()),
+	})
 }
 
 // OnStreamDeltaResponse is called before a delta answer is sent.
 func (c callbacks) OnStreamDeltaResponse(
 	id int64, _ *discoveryv3.DeltaDiscoveryRequest, r *discoveryv3.DeltaDiscoveryResponse,
 ) {
-	c.tracker.responded(c.delta(id), r.GetTypeUrl(), r.GetNonce(), r.GetSystemVersionInfo())
+	resources := map[string]string{}
+	for _, resource := range r.GetResources() {
+		resources[resource.GetName()] = resource.GetVersion()
+	}
+	c.tracker.responded(c.delta(id), r.GetNonce(), sent{
+		of: typeOf(r.GetTypeUrl()), version: r.GetSystemVersionInfo(), resources: resources, removed: r.GetRemovedResources(),
+	})
 }
 
 // OnFetchRequest and OnFetchResponse belong to polling over REST, which leaves no connection to account for.

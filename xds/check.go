@@ -9,6 +9,8 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+
+	"axon/xds/translate"
 )
 
 // titles are what errors call a resource.
@@ -39,6 +41,7 @@ func check(resources map[Type][]types.Resource) error {
 		c.known[t], c.named[t] = map[string]bool{}, map[string]bool{}
 		c.names(t)
 	}
+	c.known[Cluster][translate.ControlPlane] = true // of the bootstrap
 	c.whole()
 	c.assignments()
 	for _, t := range Types {
@@ -112,8 +115,7 @@ func assignmentName(c *clusterv3.Cluster) string {
 	return cmp.Or(c.GetEdsClusterConfig().GetServiceName(), c.GetName())
 }
 
-// unnamed refuses what nothing refers to: an Envoy never asks for it, and go-control-plane holds back state-of-the-world answers
-// on an aggregated stream until the client has asked for everything.
+// unnamed refuses what nothing refers to: an Envoy never asks for it, and so never holds all of a snapshot.
 func (c *checker) unnamed(t Type, text string) {
 	for _, r := range c.resources[t] {
 		if name := cachev3.GetResourceName(r); name != "" && !c.named[t][name] {

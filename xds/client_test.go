@@ -33,6 +33,7 @@ func run(t *testing.T) *running {
 	r := &running{log: new(lockedBuffer), metrics: prometheus.NewPedanticRegistry(), grpc: grpc.NewServer(ServerOptions()...)}
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r.Server = New(Options{Logger: log, Registerer: r.metrics})
+	t.Cleanup(r.Close)
 	r.Register(r.grpc)
 	listener := bufconn.Listen(1 << 20)
 	go r.grpc.Serve(listener)

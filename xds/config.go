@@ -1,6 +1,8 @@
 package xds
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 
 	"axon/xds/topology"
@@ -10,15 +12,24 @@ import (
 type Config struct {
 	// Address is where Envoys ask for their configuration: host:port or unix:/path. Whoever reaches it reads all of it.
 	Address string `yaml:"address"`
+	// Advertise is where Envoys are told to ask; by default Address.
+	Advertise string `yaml:"advertise"`
 }
+
+// Advertised is where Envoys are told to ask.
+func (c Config) Advertised() string { return cmp.Or(c.Advertise, c.Address) }
 
 // DefaultConfig is what holds where axon.yaml says nothing.
 func DefaultConfig() Config { return Config{Address: "unix:/run/axon/xds.sock"} }
 
 // Validate does not look at the file system.
 func (c Config) Validate() error {
-	if _, err := topology.ParseAddress(c.Address); err != nil {
-		return fmt.Errorf("xds.address: %w", err)
+	var faults []error
+	if err := topology.CheckListen(c.Address); err != nil {
+		faults = append(faults, fmt.Errorf("xds.address: %w", err))
 	}
-	return nil
+	if _, err := topology.ParseAddress(c.Advertised()); c.Advertise != "" && err != nil {
+		faults = append(faults, fmt.Errorf("xds.advertise: %w", err))
+	}
+	return errors.Join(faults...)
 }

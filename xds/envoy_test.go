@@ -69,11 +69,10 @@ func refuses(t *testing.T, e *realEnvoy, r *running, resources translate.Resourc
 	bad := resources
 	bad.Routes = front(t).Routes
 	bad.Routes[0].VirtualHosts = append(bad.Routes[0].VirtualHosts, frontRoutes(t, "", to("main"), to("main")).VirtualHosts...)
-	r.sends(t, bad, true)
-	got := r.envoy(t, func(e Envoy) bool { return e.Types[Route].Nack != nil })
-	if _, nack := got.LastNack(); nack.Version != r.State().Versions[Route] || !strings.Contains(nack.Message, "wildcard domain") {
-		t.Errorf("refusal %+v", nack)
+	if refused := r.rejects(t, bad); refused.Type != Route || !strings.Contains(refused.Message, "wildcard domain") {
+		t.Errorf("refusal %+v", refused)
 	}
+	r.envoy(t, current(Types...))
 	e.answers(t, "/hello", "hello")
 	if n := e.stat(t, "http.front.rds.http.update_rejected"); n != 1 {
 		t.Errorf("refused %d times", n)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -37,12 +38,19 @@ func steps(from, to *cachev3.Snapshot) ([]step, error) {
 	}
 	var way []step
 	at := Version(from)
+	if same(from, to, Listener) && same(from, to, Route) {
+		added, routed = from, from // nothing leads to what comes or goes
+	}
 	for _, s := range []step{{added, []Type{Cluster}}, {routed, []Type{Listener, Route}}, {to, nil}} {
 		if v := Version(s.snapshot); v != at {
 			way, at = append(way, s), v
 		}
 	}
 	return way, nil
+}
+
+func same(a, b *cachev3.Snapshot, t Type) bool {
+	return a.GetVersion(typeURLs[t]) == b.GetVersion(typeURLs[t])
 }
 
 // bridge has the clusters of both, as they are to be, and the listeners and routes of one.
@@ -70,48 +78,46 @@ func union(from, to *cachev3.Snapshot, t Type) map[string]types.Resource {
 	return all
 }
 
-// rollOut takes the steps, waiting between them until every connected Envoy has answered or patience ends.
+// rollOut takes the steps, waiting between them until every connected Envoy has answered or patience ends. It ends at a refusal
+// that has had all go back, with a *RefusedError.
 func (s *Server) rollOut(way []step) error {
 	for i, step := range way {
-		if err := s.send(step.snapshot); err != nil {
+		if err := s.caches.send(step.snapshot); err != nil {
 			return err
 		}
 		if i == len(way)-1 {
 			break
 		}
-		if err := s.settle(step); err != nil {
-			s.log.Warn("not every envoy took the update in time, going on", "waited", patience, "for", step.await)
+		if err := s.settle(step, s.judge); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// settle gives an error where Envoys keep it waiting too long. It does not wait on a server that is closed.
-func (s *Server) settle(step step) error {
-	ctx, cancel := context.WithTimeout(s.context, patience)
+// settle waits for the answers to a step, but not for an Envoy that takes too long, nor on a server that is closed. An error of
+// heed, which is called before each wait, ends it.
+func (s *Server) settle(step step, heed func() error) error {
+	patient, cancel := context.WithTimeout(s.context, patience)
 	defer cancel()
-	for !s.tracker.settled(step) {
+	for {
+		answered := s.tracker.answered.wait()
+		settled := s.tracker.settled(step)
+		if err := heed(); err != nil || settled { // in this order: a refusal is an answer
+			return err
+		}
 		select {
-		case <-s.tracker.answered:
-		case <-s.context.Done():
+		case <-answered:
+		case <-patient.Done():
+			if s.context.Err() == nil {
+				s.log.Warn("not every envoy took the update in time, going on", "waited", patience, "for", step.await)
+			}
 			return nil
-		case <-ctx.Done():
-			return ctx.Err()
 		}
 	}
-	return nil
 }
 
 // settled says whether every Envoy has acknowledged or refused the step. A type that it did not ask for is not awaited.
 func (t *tracker) settled(step step) bool {
-	for _, envoy := range t.envoys(step.snapshot) {
-		for _, of := range step.await {
-			state, asked := envoy.Types[of]
-			refused := state.Nack != nil && state.Nack.Version == step.snapshot.GetVersion(typeURLs[of])
-			if asked && !state.Current && !refused {
-				return false
-			}
-		}
-	}
-	return true
+	return !slices.ContainsFunc(t.envoys(step.snapshot), func(e Envoy) bool { return !e.answered(step.snapshot, step.await) })
 }

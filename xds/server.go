@@ -7,20 +7,20 @@ package xds
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	clusterservice "github.com/envoyproxy/go-control-plane/envoy/service/cluster/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	endpointservice "github.com/envoyproxy/go-control-plane/envoy/service/endpoint/v3"
 	listenerservice "github.com/envoyproxy/go-control-plane/envoy/service/listener/v3"
 	routeservice "github.com/envoyproxy/go-control-plane/envoy/service/route/v3"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	deltav3 "github.com/envoyproxy/go-control-plane/pkg/server/delta/v3"
+	restv3 "github.com/envoyproxy/go-control-plane/pkg/server/rest/v3"
 	sotwv3 "github.com/envoyproxy/go-control-plane/pkg/server/sotw/v3"
 	serverv3 "github.com/envoyproxy/go-control-plane/pkg/server/v3"
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,17 +43,14 @@ type Server struct {
 	context context.Context // ends with Close
 	end     context.CancelFunc
 
-	// go-control-plane orders the answers of an aggregated stream only in a cache that holds back state-of-the-world answers
-	// until every name is asked for, which a stream of one type may never do. Hence two caches with one content.
-	aggregated, single caching
+	aggregated, single serverv3.Server
+	caches             caches
 
 	publishing sync.Mutex
 	published  atomic.Pointer[published]
-}
-
-type caching struct {
-	cache  cachev3.SnapshotCache
-	server serverv3.Server
+	verdict    atomic.Pointer[verdict]
+	judged     bell                     // rings when the verdict has changed
+	offered    map[Type]map[string]bool // versions that belong to what is published, those of steps on the way included
 }
 
 type published struct {
@@ -62,13 +59,6 @@ type published struct {
 	at       time.Time
 }
 
-// oneForAll is the node hash: every Envoy gets the same.
-type oneForAll struct{}
-
-const everyNode = "all"
-
-func (oneForAll) ID(*corev3.Node) string { return everyNode }
-
 // New makes a server that waits for its first Publish.
 func New(o Options) *Server {
 	log := o.Logger
@@ -76,16 +66,21 @@ func New(o Options) *Server {
 		log = slog.Default()
 	}
 	ctx, end := context.WithCancel(context.Background())
-	s := &Server{log: log, context: ctx, end: end, tracker: newTracker(log, o.Registerer)}
-	for _, c := range []*caching{&s.aggregated, &s.single} {
-		ads := c == &s.aggregated
-		c.cache = cachev3.NewSnapshotCache(ads, oneForAll{}, logger{log})
-		c.server = serverv3.NewServer(ctx, c.cache, callbacks{tracker: s.tracker, aggregated: ads}, sotwv3.WithOrderedADS())
-	}
+	s := &Server{log: log, context: ctx, end: end, tracker: newTracker(log, o.Registerer), caches: newCaches(log)}
+	s.verdict.Store(&verdict{})
+	s.aggregated, s.single = s.serve(true), s.serve(false)
 	if o.Registerer != nil {
 		o.Registerer.MustRegister(collector{s})
 	}
+	go s.follow()
 	return s
+}
+
+func (s *Server) serve(aggregated bool) serverv3.Server {
+	c := callbacks{tracker: s.tracker, aggregated: aggregated}
+	return serverv3.NewServerAdvanced(restv3.NewServer(s.caches.world, c),
+		sotwv3.NewServer(s.context, s.caches.world, c, sotwv3.WithOrderedADS()),
+		deltav3.NewServer(s.context, s.caches.delta, c))
 }
 
 // ServerOptions fit a gRPC server for many Envoys. Give the control plane a server of its own: its streams stay open for days.
@@ -102,16 +97,18 @@ func ServerOptions() []grpc.ServerOption {
 
 // Register adds the aggregated discovery service and those of each type.
 func (s *Server) Register(r grpc.ServiceRegistrar) {
-	discoveryv3.RegisterAggregatedDiscoveryServiceServer(r, s.aggregated.server)
-	listenerservice.RegisterListenerDiscoveryServiceServer(r, s.single.server)
-	routeservice.RegisterRouteDiscoveryServiceServer(r, s.single.server)
-	clusterservice.RegisterClusterDiscoveryServiceServer(r, s.single.server)
-	endpointservice.RegisterEndpointDiscoveryServiceServer(r, s.single.server)
+	discoveryv3.RegisterAggregatedDiscoveryServiceServer(r, s.aggregated)
+	listenerservice.RegisterListenerDiscoveryServiceServer(r, s.single)
+	routeservice.RegisterRouteDiscoveryServiceServer(r, s.single)
+	clusterservice.RegisterClusterDiscoveryServiceServer(r, s.single)
+	endpointservice.RegisterEndpointDiscoveryServiceServer(r, s.single)
 }
 
 // Publish gives r to every Envoy, those that connect later included; r may not change afterwards. Content equal to what is
 // published changes nothing and wakes no Envoy. On an error, which joins all faults of r, what was published stays. Where
 // clusters come or go it waits until the connected Envoys are ready for the next step, mostly milliseconds, at most 20 s.
+// An Envoy that refuses r has all go back to what was accepted last; the error is then a *RefusedError, of this Publish if the
+// refusal came between its steps, or of Outcome. Content that was refused within the last minute is not tried again.
 func (s *Server) Publish(r translate.Resources) (changed bool, err error) {
 	snapshot, err := NewSnapshot(r)
 	if err != nil {
@@ -121,35 +118,24 @@ func (s *Server) Publish(r translate.Resources) (changed bool, err error) {
 
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
+	_ = s.judge() // of what was published before, which may have all go back
 	if p := s.published.Load(); p != nil && p.version == version {
 		return false, nil
 	}
-	way, err := steps(s.current(), snapshot)
+	if refused := s.verdict.Load().refused; refused != nil && refused.Version == version && time.Since(refused.At) < memory {
+		return false, refused
+	}
+	way, err := steps(s.caches.sent, snapshot)
 	if err != nil {
 		return false, err
 	}
-	s.published.Store(&published{snapshot: snapshot, version: version, at: time.Now()})
+	s.offer(&published{snapshot: snapshot, version: version, at: time.Now()}, way)
 	if err := s.rollOut(way); err != nil {
-		return true, fmt.Errorf("snapshot %s: %w", version, err)
+		return false, fmt.Errorf("snapshot %s: %w", version, err)
 	}
 	s.log.Info("snapshot published", "version", version, "listeners", len(r.Listeners), "routes", len(r.Routes),
 		"clusters", len(r.Clusters), "endpoints", len(r.Endpoints))
 	return true, nil
-}
-
-func (s *Server) current() *cachev3.Snapshot {
-	if p := s.published.Load(); p != nil {
-		return p.snapshot
-	}
-	return nil
-}
-
-func (s *Server) send(snapshot *cachev3.Snapshot) error {
-	ctx := context.Background() // a deadline would leave some Envoys unanswered
-	return errors.Join(
-		s.aggregated.cache.SetSnapshot(ctx, everyNode, snapshot),
-		s.single.cache.SetSnapshot(ctx, everyNode, snapshot),
-	)
 }
 
 // Ready says whether something is published.

@@ -55,6 +55,19 @@ func NewSnapshot(r translate.Resources) (*cachev3.Snapshot, error) {
 	if err := check(resources); err != nil {
 		return nil, err
 	}
+	return index(resources)
+}
+
+// VersionOf is the Version that a snapshot of r has; r is not checked.
+func VersionOf(r translate.Resources) (string, error) {
+	snapshot, err := index(byType(r))
+	if err != nil {
+		return "", err
+	}
+	return Version(snapshot), nil
+}
+
+func index(resources map[Type][]types.Resource) (*cachev3.Snapshot, error) {
 	named := make(map[Type]map[string]types.Resource, len(resources))
 	for t, list := range resources {
 		named[t] = cachev3.IndexRawResourcesByName(list)

@@ -16,7 +16,10 @@ import (
 type State struct {
 	Version     string          // of the whole snapshot; empty before the first Publish
 	Versions    map[Type]string // of each type; nil before the first Publish
-	PublishedAt time.Time       // zero before the first Publish
+	PublishedAt time.Time       // zero before the first Publish; after a refusal, when all went back
+	Accepted    string          // the last version of the whole that Envoys accepted; empty before the first
+	AcceptedAt  time.Time       // zero before the first
+	Refused     *RefusedError   // the last refusal that had all go back, until something else is accepted
 	Envoys      []Envoy         // the longest connected first
 }
 
@@ -37,6 +40,7 @@ type TypeState struct {
 	AckedAt time.Time // zero where it brought the version
 	Current bool      // whether Acked is the published version
 	Nack    *Nack     // the last refusal, until something later of its type is acknowledged
+	Missing int       // published resources that it has neither taken nor refused yet; always 0 where each type has a stream
 }
 
 // Nack is a refusal; Envoy goes on with what it had.
@@ -60,15 +64,21 @@ func (e Envoy) LastNack() (Type, *Nack) {
 
 // State gives a copy.
 func (s *Server) State() State {
-	p := s.published.Load()
+	p, v := s.published.Load(), s.verdict.Load()
+	state := State{AcceptedAt: v.acceptedAt, Refused: v.refused}
+	if v.accepted != nil {
+		state.Accepted = v.accepted.version
+	}
 	if p == nil {
-		return State{Envoys: s.tracker.envoys(nil)}
+		state.Envoys = s.tracker.envoys(nil)
+		return state
 	}
 	versions := make(map[Type]string, len(typeURLs))
 	for t, url := range typeURLs {
 		versions[t] = p.snapshot.GetVersion(url)
 	}
-	return State{Version: p.version, Versions: versions, PublishedAt: p.at, Envoys: s.tracker.envoys(p.snapshot)}
+	state.Version, state.Versions, state.PublishedAt, state.Envoys = p.version, versions, p.at, s.tracker.envoys(p.snapshot)
+	return state
 }
 
 // envoys gives those that have said who they are; snapshot is nil before the first Publish.
@@ -81,7 +91,7 @@ func (t *tracker) envoys(snapshot *cachev3.Snapshot) []Envoy {
 		if s.node == nil {
 			continue
 		}
-		e := s.envoy(key.delta, snapshot)
+		e := s.envoy(key, snapshot)
 		if key.aggregated {
 			all = append(all, e)
 		} else if i, ok := single[e.NodeID]; ok {
@@ -109,13 +119,17 @@ func (e *Envoy) merge(o Envoy) {
 	}
 }
 
-func (s *stream) envoy(delta bool, snapshot *cachev3.Snapshot) Envoy {
+func (s *stream) envoy(key streamKey, snapshot *cachev3.Snapshot) Envoy {
 	e := Envoy{
 		NodeID: s.node.GetId(), Cluster: s.node.GetCluster(), Build: build(s.node),
-		Peer: s.peer, Since: s.since, Delta: delta, Types: map[Type]TypeState{},
+		Peer: s.peer, Since: s.since, Delta: key.delta, Types: map[Type]TypeState{},
 	}
 	for t, h := range s.held {
-		e.Types[t] = h.state(t, snapshot)
+		state := h.state(t, snapshot)
+		if key.aggregated {
+			state.Missing = h.missing(t, key.delta, snapshot)
+		}
+		e.Types[t] = state
 	}
 	return e
 }
@@ -133,6 +147,24 @@ func (h *held) state(t Type, snapshot *cachev3.Snapshot) TypeState {
 	}
 	state.Current = version != "" && state.Acked == version
 	return state
+}
+
+// missing counts, because an Envoy that takes a new cluster acknowledges what it knew of the other assignments before it asks for
+// those of the new one.
+func (h *held) missing(t Type, delta bool, snapshot *cachev3.Snapshot) (n int) {
+	if snapshot == nil {
+		return 0
+	}
+	versions := snapshot.GetVersionMap(typeURLs[t])
+	if !delta {
+		return max(0, len(versions)-h.count)
+	}
+	for name, version := range versions {
+		if h.has[name] != version && h.spurned[name] != version {
+			n++
+		}
+	}
+	return n
 }
 
 func build(n *corev3.Node) string {

@@ -77,6 +77,7 @@ func TestMetrics(t *testing.T) {
 	if diff := cmp.Diff(map[string]float64{
 		"axon_xds_acks_total":       0,
 		"axon_xds_nacks_total":      0,
+		"axon_xds_rollbacks_total":  0,
 		"axon_xds_envoys_connected": 0,
 	}, r.sums(t)); diff != "" {
 		t.Errorf("before the first snapshot (-want +got):\n%s", diff)
@@ -85,16 +86,20 @@ func TestMetrics(t *testing.T) {
 	r.sends(t, twoClusters(t), true)
 	c := r.delta(t)
 	subscribeAll(t, c)
+	wait(t, func() bool { return r.State().Accepted != "" })
 	changed := twoClusters(t)
 	changed.Routes[0] = frontRoutes(t, "http", direct("good bye"), to("main"))
 	r.sends(t, changed, true)
 	c.send(nackDelta(c.receive(), refusal))
-	r.envoy(t, func(e Envoy) bool { return e.Types[Route].Nack != nil })
+	c.send(ackDelta(c.receive()))
+	wait(t, func() bool { return r.sums(t)["axon_xds_acks_total"] == 5 })
 
 	state := r.State()
 	if diff := cmp.Diff(map[string]float64{
-		"axon_xds_acks_total":                           4,
+		"axon_xds_acks_total":                           5,
 		"axon_xds_nacks_total":                          1,
+		"axon_xds_rollbacks_total":                      1,
+		"axon_xds_snapshot_accepted":                    1,
 		"axon_xds_envoys_connected":                     1,
 		"axon_xds_snapshot_info":                        1,
 		"axon_xds_snapshot_published_timestamp_seconds": float64(state.PublishedAt.UnixMilli()) / 1000,

@@ -34,7 +34,7 @@ started and nothing is changed.`,
 			}
 			broken := d.warn(cmd.ErrOrStderr())
 			by, err := d.validate(cmd.Context())
-			if err := errors.Join(broken, err); err != nil {
+			if err := errors.Join(broken, d.checkFiles(), err); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "ok: %d workers, %d groups, %d clusters, %d routes; %s\n",
@@ -64,14 +64,33 @@ func (d deployment) warn(out io.Writer) error {
 
 // validate checks what would be published, by our own rules and by a real Envoy's if there is one; by says by whose.
 func (d deployment) validate(ctx context.Context) (by string, err error) {
+	if d.config.identityAlone() {
+		return "no listeners: only ext_authz and ext_proc are answered, at " + d.config.Authz.Address, nil
+	}
+	binary, err := d.judge(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case binary == "":
+		return "no Envoy was found to validate it, too", nil
+	}
+	version, err := envoy.Version(ctx, binary)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("validated by Envoy %s", version), nil
+}
+
+// judge has the checks made; binary is the Envoy that agreed, or empty where there is none.
+func (d deployment) judge(ctx context.Context) (binary string, err error) {
 	resources := d.resources()
 	if _, err := xds.NewSnapshot(resources); err != nil {
 		return "", err
 	}
-	binary, err := envoy.Find(d.config.Envoy.Path)
+	binary, err = envoy.Find(d.config.Envoy.Path)
 	switch {
 	case err != nil && !d.config.Envoy.Run && d.config.Envoy.Path == "" && os.Getenv("ENVOY") == "":
-		return "no Envoy was found to validate it, too", nil
+		return "", nil
 	case err != nil:
 		return "", err
 	}
@@ -79,13 +98,5 @@ func (d deployment) validate(ctx context.Context) (by string, err error) {
 	if err != nil {
 		return "", err
 	}
-	candidate := &bootstrapv3.Bootstrap{Node: node(), StaticResources: static}
-	if err := envoy.Validate(ctx, binary, candidate); err != nil {
-		return "", err
-	}
-	version, err := envoy.Version(ctx, binary)
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("validated by Envoy %s", version), nil
+	return binary, envoy.Validate(ctx, binary, &bootstrapv3.Bootstrap{Node: node(), StaticResources: static})
 }

@@ -45,6 +45,7 @@ func (c Config) validate(file *yamlfile.File) error {
 		located(file, c.XDS.Validate()),
 		c.Admin.Validate(file),
 		located(file, c.Envoy.Validate()),
+		c.toldFault(file),
 	)
 }
 

@@ -18,8 +18,15 @@ type deployment struct {
 	config   Config
 	topology *topology.Topology
 	plan     *plan.Plan
+	// file is axon.yaml, for the places of faults, and dir its folder.
+	file *yamlfile.File
+	dir  string
 	// watched are the files and folders that it was read from.
 	watched watched
+	// sound says that axon.yaml itself has no fault: only what it leads to may have.
+	sound bool
+	// stored is set where Synapse's files could not be used and the resources come from the disk.
+	stored *stored
 }
 
 // authzMargin is how much longer Envoy waits than a lookup may take, so that it hears the answer "no time".
@@ -37,14 +44,16 @@ func load(path string) (deployment, error) {
 		return d, err
 	}
 	dir := filepath.Dir(path)
+	d.file, d.dir = file, dir
 	faults := []error{file.DecodeStrict(&d.config), d.config.validate(file)}
+	d.sound = errors.Join(append(faults, d.config.Plan.Validate(file))...) == nil
 	d.watched.add(topology.Files(d.config.Topology, dir)...)
 	d.topology, err = topology.Load(d.config.Topology, file, dir)
 	faults = append(faults, err)
+	d.config.resolve(dir)
 	if d.topology == nil {
 		faults = append(faults, d.config.Plan.Validate(file))
 	} else {
-		d.config.resolve(dir)
 		d.plan, err = plan.Build(d.topology, d.config.Plan, file)
 		faults = append(faults, err)
 	}
@@ -57,9 +66,9 @@ func load(path string) (deployment, error) {
 
 // identity is what Envoy has to know of Axon's own server.
 func (c Config) identity(t *topology.Topology) (*plan.Identity, error) {
-	address, err := topology.ParseAddress(c.Authz.Address)
-	if err != nil {
-		return nil, fmt.Errorf("authz.address: %w", err)
+	address, err := topology.ParseAddress(c.Authz.Advertised())
+	if err != nil && !c.identityAlone() {
+		return nil, fmt.Errorf("authz.advertise: %w", err)
 	}
 	id := &plan.Identity{
 		Address:    address,
@@ -70,7 +79,7 @@ func (c Config) identity(t *topology.Topology) (*plan.Identity, error) {
 		Learn:      c.learns(),
 		Headers:    c.Identity.Headers.Named(),
 	}
-	if tls, ok := c.Authz.TLS.ForEnvoy(c.Authz.Address); ok {
+	if tls, ok := c.Authz.TLS.ForEnvoy(c.Authz.Advertised()); ok {
 		id.TLS = &plan.IdentityTLS{Certificate: tls.Certificate, Key: tls.Key, CA: tls.CA, ServerName: tls.ServerName}
 	}
 	return id, nil
@@ -101,7 +110,12 @@ func (c *Config) resolve(dir string) {
 	c.State.Dir = absolute(c.State.Dir)
 }
 
-func (d deployment) resources() translate.Resources { return translate.Translate(d.plan) }
+func (d deployment) resources() translate.Resources {
+	if d.stored != nil {
+		return d.stored.resources
+	}
+	return translate.Translate(d.plan)
+}
 
 // addresses are those of the listeners.
 func (d deployment) addresses() []string {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -30,7 +31,8 @@ func explainCommand() *cobra.Command {
 		Use:   "explain METHOD URL",
 		Short: "Say where a request goes, and why",
 		Long: `Decides on a request as Envoy would: the route, the group, what keeps its like together, the key that is hashed, and the
-worker chosen while all are healthy. Nothing is sent. The URL may be a path; quote it, because of "?" and "&".`,
+worker chosen while all are healthy, but for those that are drained (by state.dir). Nothing is sent. The URL may be a
+path; quote it, because of "?" and "&".`,
 		Example: `  axon explain GET '/_matrix/client/v3/sync?since=s1' --user @alice:example.org
   axon explain PUT '/_matrix/client/v3/rooms/!abc:example.org/send/m.room.message/1'
   axon explain PUT /_matrix/federation/v1/send/1 -H 'Authorization: X-Matrix origin="remote.org",key="ed25519:1",sig="x"'`,
@@ -43,6 +45,9 @@ worker chosen while all are healthy. Nothing is sent. The URL may be a path; quo
 			d, err := load(path)
 			if err != nil {
 				return err
+			}
+			if err := d.drain(); err != nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %v\n", err)
 			}
 			r.Appservice = d.appservice(r)
 			e := explain.Explain(d.plan, r)
@@ -135,7 +140,10 @@ func printExplanation(out io.Writer, e explain.Explanation) {
 		if e.KeyFrom != "" {
 			rows = append(rows, table.Row{"key", fmt.Sprintf("%s, from %s", orDash([]string{e.Key}), e.KeyFrom)})
 		}
-		rows = append(rows, table.Row{"worker", e.Listed()}, table.Row{"fallback", orDash([]string{e.Fallback})})
+		rows = append(rows, table.Row{"worker", e.Listed()}, table.Row{"fallback", orDash(append(slices.Clone(e.Stead), e.Fallback))})
+	}
+	if len(e.Drained) > 0 {
+		rows = append(rows, table.Row{"drained", strings.Join(e.Drained, " ")})
 	}
 	printTable(out, e.Method+" "+e.Target, nil, rows)
 }

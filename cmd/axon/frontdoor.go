@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +25,7 @@ import (
 	"axon/server/identity"
 	"axon/xds"
 	"axon/xds/plan"
+	"axon/xds/secrets"
 	"axon/xds/topology"
 )
 
@@ -40,36 +43,55 @@ type frontDoor struct {
 	identity    *identity.Finder
 	revocations revocations
 	xds         *xds.Server
+	secrets     *secrets.Server
 	// started is the configuration of what is read at the start only.
 	started Config
 	serving atomic.Pointer[deployment]
 	reload  atomic.Pointer[server.Reload]
 	reloads *prometheus.CounterVec
+	drains  drains
+	// publishing is held by who changes serving and offers.
+	publishing sync.Mutex
+	offers     offers
+	stored     *storing
+	// rereads are asked for by the operator; each is told what came of it.
+	rereads chan chan<- server.Reload
 
 	authzServer, xdsServer, adminGRPC *grpc.Server
 	adminServer                       *http.Server
 	// listeners are in the order of the servers: authz, xds, admin.
 	listeners [3]net.Listener
 	envoy     *envoy.Supervisor // nil where Envoy is not ours
+	notify    *notifier
 }
 
 // newFrontDoor makes everything and listens, so that an address in use is known before anything is served.
 func newFrontDoor(path string, d deployment, log *slog.Logger) (*frontDoor, error) {
-	f := &frontDoor{path: path, log: log, metrics: prometheus.NewRegistry(), health: server.NewHealth(), started: d.config}
+	f := &frontDoor{path: path, log: log, metrics: prometheus.NewRegistry(), health: server.NewHealth(), started: d.config, rereads: make(chan chan<- server.Reload), offers: offers{}}
+	f.notify = newNotifier(f)
+	f.drains.restore(f)
 	f.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	f.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "axon_config_reloads_total", Help: "Readings of the configuration by result: published, unchanged or refused.",
+		Name: "axon_config_reloads_total", Help: "Readings of the configuration by result: published, unchanged, refused or refused_by_envoy.",
 	}, []string{"result"})
-	f.metrics.MustRegister(f.reloads)
+	f.metrics.MustRegister(f.reloads, f.servesStored())
+	f.stored = newStoring(f.started.State, log, f.metrics)
 	var err error
 	if f.identity, err = newFinder(path, d, f.metrics, log); err != nil {
 		return nil, err
 	}
-	f.xds = xds.New(xds.Options{Logger: log, Registerer: f.metrics})
+	f.xds, f.secrets = xds.New(xds.Options{Logger: log, Registerer: f.metrics}), secrets.New(log)
 	if err := errors.Join(f.servers(), f.listen(), f.supervise(d)); err != nil {
 		return nil, errors.Join(err, f.close())
 	}
-	return f, f.publish(d)
+	f.trust(d)
+	if err := f.publish(d); err != nil {
+		return f, err
+	}
+	if d.stored != nil {
+		f.note(false, d.stored.fault)
+	}
+	return f, nil
 }
 
 func (f *frontDoor) servers() error {
@@ -79,10 +101,12 @@ func (f *frontDoor) servers() error {
 	f.authzServer = server.NewAuthzServer(f.authz, f.health, slices.Concat(contained, certificates)...)
 	f.xdsServer = grpc.NewServer(slices.Concat(xds.ServerOptions(), contained)...)
 	f.xds.Register(f.xdsServer)
+	f.secrets.Register(f.xdsServer)
 	f.health.Register(f.xdsServer)
 	f.adminGRPC = grpc.NewServer(contained...)
-	adminv1.RegisterAdminServiceServer(f.adminGRPC, &server.Status{
-		Version: version, Started: time.Now(), XDS: f.xds.State, Cache: f.identity.Stats, Serving: f.current, Reload: f.lastReload,
+	adminv1.RegisterAdminServiceServer(f.adminGRPC, &server.Control{
+		Version: version, Started: time.Now(), XDS: f.xds.State, Cache: f.identity.Stats, Serving: f.current, LastReload: f.lastReload,
+		Reread: f.reread, Drains: &f.drains, Clusters: f.clusters,
 	})
 	f.health.Register(f.adminGRPC)
 	f.adminServer = server.Admin{Metrics: f.metrics, Ready: f.ready, GRPC: f.adminGRPC, Log: f.log}.Server()
@@ -95,6 +119,9 @@ func (f *frontDoor) listen() error {
 		return func() (net.Listener, error) { return server.Listen(address) }
 	}
 	for i, listen := range []func() (net.Listener, error){f.started.Authz.Listen, at(f.started.XDS.Address), at(f.started.Admin.Address)} {
+		if i == xdsListener && f.started.identityAlone() {
+			continue
+		}
 		l, err := listen()
 		if err != nil {
 			faults = append(faults, err)
@@ -126,34 +153,37 @@ func (f *frontDoor) supervise(d deployment) error {
 
 // publish gives a deployment to all that serve it.
 func (f *frontDoor) publish(d deployment) error {
+	f.publishing.Lock()
+	defer f.publishing.Unlock()
+	d.plan = d.plan.Drain(f.drains.names())
 	var err error
 	if d.plan.Identity, err = f.started.identity(d.topology); err != nil { // Envoy and our server have to agree
 		return err
 	}
-	f.identity.SetTopology(d.topology)
-	f.authz.SetAppservices(server.AppservicesOf(d.topology))
-	f.follow(d.topology)
-	changed, err := f.xds.Publish(d.resources())
-	f.note(changed, err)
-	if err != nil {
-		return err
+	if f.started.identityAlone() {
+		f.tell(d)
+		f.aloneNow(d)
+		return nil
 	}
-	f.serving.Store(&d)
-	f.health.SetReady(true)
-	return nil
+	changed, err := f.offer(d)
+	f.note(changed, err)
+	return err
 }
 
 // note remembers how a reading of the configuration ended.
 func (f *frontDoor) note(changed bool, err error) {
-	result := "unchanged"
+	result, label := server.Unchanged, ""
+	var byEnvoy *xds.RefusedError
 	switch {
+	case errors.As(err, &byEnvoy):
+		result, label = server.Refused, refusedByEnvoy
 	case err != nil:
-		result = "refused"
+		result = server.Refused
 	case changed:
-		result = "published"
+		result = server.Published
 	}
-	f.reloads.WithLabelValues(result).Inc()
-	f.reload.Store(&server.Reload{At: time.Now(), Err: err})
+	f.reloads.WithLabelValues(cmp.Or(label, string(result))).Inc()
+	f.reload.Store(&server.Reload{At: time.Now(), Result: result, Err: err})
 }
 
 func (f *frontDoor) current() (*topology.Topology, *plan.Plan) {
@@ -171,7 +201,7 @@ func (f *frontDoor) lastReload() server.Reload {
 }
 
 func (f *frontDoor) ready() error {
-	if !f.xds.Ready() {
+	if !f.started.identityAlone() && !f.xds.Ready() {
 		return server.ErrNotPublished
 	}
 	return nil
@@ -184,9 +214,14 @@ func (f *frontDoor) run(ctx context.Context, hurry <-chan os.Signal) error {
 	defer end()
 	servers, serving := errgroup.WithContext(serving)
 	for i, serve := range []func(net.Listener) error{f.authzServer.Serve, f.xdsServer.Serve, f.adminServer.Serve} {
+		if f.listeners[i] == nil {
+			continue
+		}
 		servers.Go(func() error { return served(serve(f.listeners[i])) })
 	}
 	servers.Go(func() error { return f.watch(ending) })
+	servers.Go(func() error { f.notify.run(serving, ending); return nil })
+	servers.Go(func() error { return f.heedEnvoys(ending) })
 
 	go func() { // a server that fails ends everything
 		<-serving.Done()
@@ -217,6 +252,7 @@ func (f *frontDoor) runEnvoy(ctx context.Context, hurry <-chan os.Signal) error 
 
 func (f *frontDoor) stopServers() {
 	f.xds.Close()
+	f.secrets.Close()
 	server.Stop(f.authzServer, f.health, grace)
 	server.Stop(f.xdsServer, f.health, grace)
 	f.adminGRPC.Stop()
@@ -243,6 +279,7 @@ func (f *frontDoor) close() error {
 		}
 	}
 	f.xds.Close()
+	f.secrets.Close()
 	f.revocations.stop()
 	return f.identity.Close()
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -17,17 +18,26 @@ import (
 
 // newFinder finds users as the configuration at path says.
 func newFinder(path string, d deployment, metrics prometheus.Registerer, log *slog.Logger) (*identity.Finder, error) {
-	dir := filepath.Dir(path)
+	return identity.New(context.Background(), identity.Options{
+		Config: d.config.Identity, Dir: filepath.Dir(path), ServerName: d.topology.ServerName, HomeserverFiles: d.homeserverFiles(),
+		Registerer: metrics, Log: log,
+	})
+}
+
+func (d deployment) homeserverFiles() []string {
 	var files []string
 	for _, file := range d.config.Topology.Synapse.Config {
 		if !filepath.IsAbs(file) {
-			file = filepath.Join(dir, file)
+			file = filepath.Join(d.dir, file)
 		}
 		files = append(files, file)
 	}
-	return identity.New(context.Background(), identity.Options{
-		Config: d.config.Identity, Dir: dir, ServerName: d.topology.ServerName, HomeserverFiles: files, Registerer: metrics, Log: log,
-	})
+	return files
+}
+
+// checkFiles gives what is wrong with the files that identity and authz need from the start.
+func (d deployment) checkFiles() error {
+	return errors.Join(d.config.Identity.CheckFiles(d.file, d.dir, d.homeserverFiles()), d.config.Authz.TLS.CheckFiles(d.file))
 }
 
 func newAuthz(f *frontDoor) *server.Authz {

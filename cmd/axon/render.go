@@ -75,7 +75,10 @@ endpoints over one delta ADS stream.`,
 }
 
 func (d deployment) bootstrap() (*bootstrapv3.Bootstrap, error) {
-	return envoy.Bootstrap(envoy.BootstrapOptions{NodeID: nodeID, Cluster: nodeID, Admin: d.config.Envoy.Admin, XDS: d.config.XDS.Address})
+	if d.config.identityAlone() {
+		return nil, errNothingForEnvoy
+	}
+	return envoy.Bootstrap(envoy.BootstrapOptions{NodeID: nodeID, Cluster: nodeID, Admin: d.config.Envoy.Admin, XDS: d.config.XDS.Advertised()})
 }
 
 func printBootstrap(cmd *cobra.Command, bootstrap *bootstrapv3.Bootstrap, asJSON bool) error {

@@ -17,8 +17,9 @@ import (
 	"axon/demo/standin"
 )
 
-// alone is a client that keeps no connection: Envoy may be another one at the next request.
-var alone = &http.Client{Timeout: limit, Transport: &http.Transport{DisableKeepAlives: true}}
+// alone is a client that keeps no connection: Envoy may be another one at the next request. It waits longer than anything that
+// goes on while a poll is held.
+var alone = &http.Client{Timeout: 5 * limit, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // answer is what became of a request: who answered, and what arrived there.
 type answer struct {

@@ -60,7 +60,7 @@ process, and every request on a process that really serves it.`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), checkCommand(), topologyCommand(), explainCommand(), renderCommand(), bootstrapCommand(),
-		demoCommand(), statusCommand(), versionCommand())
+		demoCommand(), statusCommand(), drainCommand(), undrainCommand(), reloadCommand(), versionCommand())
 	return root
 }
 

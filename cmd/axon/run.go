@@ -60,14 +60,10 @@ func newLogger(out io.Writer, level, format string) (*slog.Logger, error) {
 
 // runAxon runs until ctx ends, then drains. hurry may be nil; its second signal cuts the drain short.
 func runAxon(ctx context.Context, path string, log *slog.Logger, hurry <-chan os.Signal) error {
-	d, err := load(path)
-	if err != nil {
-		return fmt.Errorf("%w\nnothing was published", err)
-	}
-	by, err := d.validate(ctx)
+	d, by, err := begin(ctx, path, log)
 	switch {
 	case ctx.Err() != nil:
-		return nil // told to end before it began
+		return d.endEarly(log, hurry)
 	case err != nil:
 		return fmt.Errorf("%w\nnothing was published", err)
 	}
@@ -81,4 +77,16 @@ func runAxon(ctx context.Context, path string, log *slog.Logger, hurry <-chan os
 	}
 	err = f.run(ctx, hurry)
 	return errors.Join(err, f.close())
+}
+
+// begin reads what is to be served at first: what the files say or, where they can't be used, what Envoys accepted last.
+func begin(ctx context.Context, path string, log *slog.Logger) (d deployment, by string, err error) {
+	if d, err = load(path); err == nil {
+		by, err = d.validate(ctx)
+		err = errors.Join(d.checkFiles(), err)
+	}
+	if err != nil && ctx.Err() == nil {
+		return fromDisk(ctx, d, err, log)
+	}
+	return d, by, err
 }

@@ -54,7 +54,7 @@ func TestRunSendsRequestsWhereTheyBelong(t *testing.T) {
 		},
 		"a first sync stays apart": {
 			method: http.MethodGet, target: "/_matrix/client/v3/sync?timeout=0", token: u.native,
-			want: answer{200, "initial-sync-1", "", "127.0.0.1"}, // one worker for all: nobody needs to know the user
+			want: answer{200, "initial-sync-1", u.id, "127.0.0.1"}, // where there are sync workers to take over, one is chosen by the user
 		},
 		"an event goes to the event creator": {
 			method: http.MethodPut, target: room + "/send/m.room.message/1", token: u.native,

@@ -26,6 +26,7 @@ type site struct {
 	users   []user
 	tokens  map[string]string
 	workers map[string]*standin.Worker
+	names   bool // workers have names for addresses
 }
 
 // user has a device with a token of Synapse's own form, which says whose it is, and one with a token that does not.

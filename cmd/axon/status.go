@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -11,18 +10,11 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	adminv1 "axon/proto/axon/admin/v1"
-	"axon/server"
 )
-
-// statusTimeout bounds the call: whoever asks for the status has no time to lose.
-const statusTimeout = 5 * time.Second
 
 func statusCommand() *cobra.Command {
 	var address string
@@ -31,13 +23,19 @@ func statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Ask a running Axon: workers, snapshot, Envoys, cache",
 		Long: `Asks the admin service of a running Axon what it knows, what it has published, which Envoys are connected and what they
-acknowledged, and how the last reading of the configuration ended.`,
+acknowledged, how the last reading of the configuration ended, and, of the one Envoy at envoy.admin, the health of each
+worker, its requests under way, and its requests and errors so far.`,
 		Example: "  axon status\n  axon status --admin 127.0.0.1:9090 --json",
 		Args:    usage(noArguments),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			status, err := askStatus(cmd.Context(), address)
+			admin, err := dialAdmin(address)
 			if err != nil {
-				return fmt.Errorf("status of %s: %s; is axon running, and is this its admin.address?", address, grpcstatus.Convert(err).Message())
+				return unanswered("status", address, err)
+			}
+			defer admin.Close()
+			status, err := admin.status(cmd.Context())
+			if err != nil {
+				return unanswered("status", address, err)
 			}
 			if asJSON {
 				_, err := fmt.Fprintln(cmd.OutOrStdout(), protojson.MarshalOptions{Multiline: true, UseProtoNames: true, EmitDefaultValues: true}.Format(status))
@@ -47,23 +45,9 @@ acknowledged, and how the last reading of the configuration ended.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&address, "admin", server.DefaultAdminConfig().Address, "`address` of Axon's admin service, host:port or unix:/path")
+	adminFlag(cmd, &address)
 	jsonFlag(cmd, &asJSON)
 	return cmd
-}
-
-func askStatus(ctx context.Context, address string) (*adminv1.StatusResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
-	defer cancel()
-	if !strings.HasPrefix(address, "unix:") {
-		address = "passthrough:///" + address
-	}
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	return adminv1.NewAdminServiceClient(conn).Status(ctx, &adminv1.StatusRequest{})
 }
 
 func printStatus(out io.Writer, s *adminv1.StatusResponse, now time.Time) {
@@ -81,14 +65,52 @@ func printStatus(out io.Writer, s *adminv1.StatusResponse, now time.Time) {
 	}
 	fmt.Fprintln(out)
 	printEnvoys(out, s, now)
-	var rows []table.Row
-	for _, w := range s.Workers {
-		rows = append(rows, table.Row{w.Name, orDash([]string{w.Address}), orDash(w.Groups)})
-	}
-	printTable(out, "WORKERS", table.Row{"name", "address", "groups"}, rows)
+	printWorkers(out, s, now)
 	for _, w := range s.Warnings {
 		fmt.Fprintf(out, "warning: %s\n", w)
 	}
+}
+
+func printWorkers(out io.Writer, s *adminv1.StatusResponse, now time.Time) {
+	var rows []table.Row
+	for _, w := range s.Workers {
+		row := table.Row{w.Name, orDash([]string{w.Address})}
+		row = append(row, trafficCells(w.Traffic, s.TrafficUnknown != "" || w.Missing)...)
+		rows = append(rows, append(row, drainedText(w, now), orDash(w.Groups)))
+	}
+	printTable(out, "WORKERS", table.Row{"name", "address", "health", "in flight", "requests", "errors", "drained", "groups"}, rows)
+	if s.TrafficUnknown != "" {
+		fmt.Fprintf(out, "health and requests are not known: %s\n", s.TrafficUnknown)
+	}
+}
+
+// trafficCells are those of a worker; one that is in no cluster has no traffic.
+func trafficCells(t *adminv1.Traffic, unknown bool) table.Row {
+	switch {
+	case t != nil:
+		return table.Row{t.Health, inFlight(t), t.Requests, t.Errors}
+	case unknown:
+		return table.Row{"unknown", "unknown", "unknown", "unknown"}
+	}
+	return table.Row{"-", "-", "-", "-"}
+}
+
+// inFlight is a number, or from one to another where Envoy does not say it any better.
+func inFlight(t *adminv1.Traffic) any {
+	if t.InFlightAtMost > t.InFlight {
+		return fmt.Sprintf("%d to %d", t.InFlight, t.InFlightAtMost)
+	}
+	return t.InFlight
+}
+
+func drainedText(w *adminv1.Worker, now time.Time) string {
+	switch {
+	case w.DrainedAt == nil:
+		return "-"
+	case w.Missing:
+		return fmt.Sprintf("%s, not in the configuration", since(w.DrainedAt, now))
+	}
+	return since(w.DrainedAt, now).String()
 }
 
 func printEnvoys(out io.Writer, s *adminv1.StatusResponse, now time.Time) {

@@ -24,13 +24,16 @@ func topologyCommand() *cobra.Command {
 		Long: `Shows what was found in Synapse's files and what was made of it: the processes and their addresses, the groups that
 share a job and why these workers are in them, and who writes which stream. The groups section of axon.yaml overrules
 what is inferred. Where all requests of a user, a room or a server go to one worker of a group, its shares say what part
-of them each worker has, in the order of the workers.`,
+of them each worker has, in the order of the workers. Which workers are drained is read in state.dir.`,
 		Example: "  axon topology -c axon.yaml\n  axon topology -c axon.yaml --json | jq '.groups[] | {name, workers}'",
 		Args:    usage(noArguments),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, err := load(path)
 			if err != nil {
 				return err
+			}
+			if err := d.drain(); err != nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %v\n", err)
 			}
 			view := viewOf(d)
 			if asJSON {
@@ -62,6 +65,7 @@ type workerView struct {
 	Groups    []string `json:"groups,omitempty"`
 	Source    string   `json:"source"`
 	Reason    string   `json:"reason,omitempty"`
+	Drained   bool     `json:"drained,omitempty"`
 }
 
 type groupView struct {
@@ -69,8 +73,10 @@ type groupView struct {
 	Workers []string `json:"workers"`
 	// Shares are the parts of all users, rooms or servers that each worker has, where requests of one stay together.
 	Shares   map[string]float64 `json:"shares,omitempty"`
+	Stead    []string           `json:"stead,omitempty"` // serve before Fallback does
 	Fallback string             `json:"fallback,omitempty"`
 	Reason   string             `json:"reason"`
+	Drained  []string           `json:"drained,omitempty"`
 }
 
 type streamView struct {
@@ -85,7 +91,7 @@ func viewOf(d deployment) topologyView {
 		v.Workers = append(v.Workers, workerViewOf(w, d.plan))
 	}
 	for _, g := range d.plan.Groups {
-		v.Groups = append(v.Groups, groupView{string(g.Name), g.Serving(), shares(d.plan, g), g.Fallback, g.Reason})
+		v.Groups = append(v.Groups, groupView{string(g.Name), g.Serving(), shares(d.plan, g), stead(d.plan, g), g.Fallback, g.Reason, drainedOf(d.plan, g)})
 	}
 	for _, stream := range topology.Streams {
 		v.Streams = append(v.Streams, streamView{string(stream), d.topology.StreamWriters[stream], topology.Strict[stream]})
@@ -104,6 +110,7 @@ func viewOf(d deployment) topologyView {
 
 func workerViewOf(w *topology.Worker, p *plan.Plan) workerView {
 	v := workerView{Name: w.Name, Addresses: []string{}, Resources: w.Resources(), Groups: p.GroupsOf(w.Name), Source: w.Source.String(), Reason: w.Why}
+	v.Drained = p.Drained(w.Name)
 	for _, l := range w.Listeners {
 		v.Addresses = append(v.Addresses, l.Address.String())
 	}
@@ -113,32 +120,63 @@ func workerViewOf(w *topology.Worker, p *plan.Plan) workerView {
 // shares are those of a group's workers on its ring, as far as four digits tell; nil where it has none. Main's own, as the
 // ring's lightest host, is nothing by that.
 func shares(p *plan.Plan, g plan.Group) map[string]float64 {
-	for _, r := range p.Routes {
-		c, ok := p.Cluster(r.Cluster)
-		if !ok || r.Group != g.Name || !c.Hashed {
-			continue
-		}
-		all := map[string]float64{}
-		for name, share := range ring.For(p.Balance, c).Shares() {
-			if slices.Contains(g.Workers, name) {
-				all[name] = math.Round(share*1e4) / 1e4
-			}
-		}
-		return all
+	c, ok := hashedCluster(p, g)
+	if !ok {
+		return nil
 	}
-	return nil
+	all := map[string]float64{}
+	for name, share := range ring.For(p.Balance, c).Shares() {
+		if slices.Contains(g.Workers, name) {
+			all[name] = math.Round(share*1e4) / 1e4
+		}
+	}
+	return all
+}
+
+// stead are the workers of others that take over before main does.
+func stead(p *plan.Plan, g plan.Group) (names []string) {
+	c, _ := hashedCluster(p, g)
+	for _, m := range c.Stead {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+func hashedCluster(p *plan.Plan, g plan.Group) (plan.Cluster, bool) {
+	for _, r := range p.Routes {
+		if c, ok := p.Cluster(r.Cluster); ok && r.Group == g.Name && c.Hashed {
+			return c, true
+		}
+	}
+	return plan.Cluster{}, false
+}
+
+// fallbacks are named by their group: those of initial_sync may be many.
+func (v groupView) fallbacks() (names []string) {
+	if len(v.Stead) > 0 {
+		names = append(names, string(plan.Sync))
+	}
+	if v.Fallback != "" {
+		names = append(names, v.Fallback)
+	}
+	return names
+}
+
+// drainedOf are a group's workers that get nothing new.
+func drainedOf(p *plan.Plan, g plan.Group) []string {
+	return slices.DeleteFunc(slices.Clone(g.Workers), func(name string) bool { return !p.Drained(name) })
 }
 
 func (v topologyView) print(out io.Writer) {
 	fmt.Fprintf(out, "%s\n\n", v.ServerName)
 	var rows []table.Row
 	for _, w := range append(v.Workers, v.Services...) {
-		rows = append(rows, table.Row{w.Name, orDash(w.Addresses), orDash(w.Resources), orDash(w.Groups), w.Source, w.Reason})
+		rows = append(rows, table.Row{w.titled(), orDash(w.Addresses), orDash(w.Resources), orDash(w.Groups), w.Source, w.Reason})
 	}
 	printTable(out, "WORKERS", table.Row{"name", "address", "resources", "groups", "described in", "address from"}, rows)
 	rows = nil
 	for _, g := range v.Groups {
-		rows = append(rows, table.Row{g.Name, orDash(g.Workers), orDash(g.percent()), orDash([]string{g.Fallback}), g.Reason})
+		rows = append(rows, table.Row{g.Name, orDash(g.Workers), orDash(g.percent()), orDash(g.fallbacks()), g.Reason})
 	}
 	printTable(out, "GROUPS", table.Row{"name", "workers", "shares", "fallback", "because"}, rows)
 	rows = nil
@@ -154,11 +192,23 @@ func (v topologyView) print(out io.Writer) {
 // percent gives the shares in the order of the workers.
 func (g groupView) percent() (all []string) {
 	for _, name := range g.Workers {
-		if share, hashed := g.Shares[name]; hashed {
+		share, hashed := g.Shares[name]
+		switch {
+		case hashed:
 			all = append(all, fmt.Sprintf("%.1f %%", share*100))
+		case len(g.Shares) > 0 && slices.Contains(g.Drained, name):
+			all = append(all, "drained")
 		}
 	}
 	return all
+}
+
+// titled is the worker's name, and whether it is drained.
+func (v workerView) titled() string {
+	if v.Drained {
+		return v.Name + " (drained)"
+	}
+	return v.Name
 }
 
 func strictText(strict bool) string {

@@ -6,18 +6,22 @@ import (
 	"maps"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"reflect"
 	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"axon/server"
 )
 
 // settle is how long the files must be left alone before they are read: editors and deployments write in several steps.
 const settle = 200 * time.Millisecond
 
-// watch reads the configuration again whenever one of its files changes, or at SIGHUP, until ctx ends.
+// patrol is how often they are looked at without an event: there are none from network file systems and overlays.
+const patrol = 5 * time.Second
+
+// watch reads the configuration again whenever one of its files changes, at SIGHUP, or for who asks, until ctx ends.
 func (f *frontDoor) watch(ctx context.Context) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -30,8 +34,11 @@ func (f *frontDoor) watch(ctx context.Context) error {
 	held := f.serving.Load().watched
 	f.watchFolders(watcher, held)
 
+	unseen := time.NewTicker(patrol)
+	defer unseen.Stop()
 	look := time.NewTimer(0) // the first look is for what changed before the folders were watched
 	looking, asked, last := true, false, held
+	var waiting []chan<- server.Reload
 	for {
 		select {
 		case <-ctx.Done():
@@ -40,17 +47,27 @@ func (f *frontDoor) watch(ctx context.Context) error {
 			f.log.Warn("a change of the configuration may have gone unseen; SIGHUP reads it again", "error", err)
 		case <-watcher.Events:
 			if !looking { // an event does not put the look off: a busy log in a watched folder would do so for ever
-				looking = true
+				looking, last = true, held.now()
 				look.Reset(settle)
+			}
+		case <-unseen.C:
+			if !looking {
+				looking = true
+				look.Reset(0)
 			}
 		case <-hup:
 			looking, asked = true, true
+			look.Reset(0)
+		case who := <-f.rereads:
+			looking, asked, waiting = true, true, append(waiting, who)
 			look.Reset(0)
 		case <-look.C:
 			now := held.now()
 			changed, settled := !maps.Equal(now, held), maps.Equal(now, last)
 			if asked || changed && settled {
 				held, asked = f.again(ctx), false
+				f.answer(waiting)
+				waiting = nil
 				f.watchFolders(watcher, held)
 				now, changed = held, true // a look at what is watched from now on
 			}
@@ -61,25 +78,35 @@ func (f *frontDoor) watch(ctx context.Context) error {
 	}
 }
 
-// watchFolders watches the folders that paths are or stand in: files are replaced by renaming, and the links of a
-// ConfigMap's change one level above.
-func (f *frontDoor) watchFolders(watcher *fsnotify.Watcher, paths watched) {
-	for path := range paths {
-		folder := path
-		if info, err := os.Stat(path); err != nil || !info.IsDir() {
-			folder = filepath.Dir(path)
-		}
-		if err := watcher.Add(folder); err != nil {
-			f.log.Warn("a folder is not watched; SIGHUP reads it again", "folder", folder, "error", err)
-		}
+// reread has the configuration read again, and gives that reading.
+func (f *frontDoor) reread(ctx context.Context) (server.Reload, error) {
+	told := make(chan server.Reload, 1)
+	select {
+	case f.rereads <- told:
+	case <-ctx.Done():
+		return server.Reload{}, ctx.Err()
+	}
+	select {
+	case r := <-told:
+		return r, nil
+	case <-ctx.Done():
+		return server.Reload{}, ctx.Err()
+	}
+}
+
+// answer tells who waits what came of the last reading.
+func (f *frontDoor) answer(waiting []chan<- server.Reload) {
+	for _, who := range waiting {
+		who <- f.lastReload()
 	}
 }
 
 // again reads the configuration and publishes it, or keeps what is in force. It gives what is to be watched.
 func (f *frontDoor) again(ctx context.Context) watched {
+	defer f.notify.reload()()
 	d, err := load(f.path)
-	if err == nil {
-		_, err = d.validate(ctx)
+	if err == nil && !d.config.identityAlone() {
+		_, err = d.judge(ctx)
 	}
 	if ctx.Err() != nil {
 		return d.watched

@@ -3,10 +3,7 @@ package identity
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -21,13 +18,9 @@ const redisTimeout = 20 * time.Millisecond
 
 // newShared does not connect yet; it fails where files cannot be read. Relative paths are relative to dir.
 func newShared(c RedisConfig, dir string, life time.Duration, s surroundings) (*shared, error) {
-	secret, err := readSecret(within(dir, c.SecretPath))
+	sealer, err := readSealer(within(dir, c.SecretPath))
 	if err != nil {
 		return nil, fmt.Errorf("identity.redis.secret_path: %w", err)
-	}
-	sealer, err := newSealer(secret)
-	if err != nil {
-		return nil, fmt.Errorf("identity.redis.secret_path: %s: %w", c.SecretPath, err)
 	}
 	options, err := c.options(dir)
 	if err != nil {
@@ -83,13 +76,9 @@ func (c RedisConfig) tls(dir string) (*tls.Config, error) {
 	if c.CAPath == "" {
 		return config, nil
 	}
-	pem, err := os.ReadFile(within(dir, c.CAPath))
-	if err != nil {
-		return nil, err
-	}
-	config.RootCAs = x509.NewCertPool()
-	if !config.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("ca_path: %s: %w", c.CAPath, errors.New("holds no PEM certificate"))
+	var err error
+	if config.RootCAs, err = readAuthorities(within(dir, c.CAPath)); err != nil {
+		return nil, fmt.Errorf("ca_path: %w", err)
 	}
 	return config, nil
 }

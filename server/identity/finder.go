@@ -29,6 +29,7 @@ type Options struct {
 type Finder struct {
 	*Cache
 	home          *home
+	registered    *registered
 	whoami        *Whoami        // nil where it is not among the resolvers
 	introspection *introspection // nil where it is not among the resolvers
 	end           context.CancelFunc
@@ -42,7 +43,8 @@ func New(ctx context.Context, o Options) (*Finder, error) {
 	}
 	boundMemory(o.Config.Cache.SizeMiB)
 	ctx, end := context.WithCancel(ctx)
-	f := &Finder{home: &home{}, end: end}
+	home := &home{}
+	f := &Finder{home: home, registered: &registered{home: home}, end: end}
 	f.home.set(o.ServerName)
 	s := surroundings{ctx, o.Registerer, o.Log}
 	links, err := f.links(o, s)
@@ -62,9 +64,12 @@ func New(ctx context.Context, o Options) (*Finder, error) {
 	return f, nil
 }
 
-// links makes the resolvers in their order.
+// links makes the resolvers in their order, after the appservices that Synapse's files say all of.
 func (f *Finder) links(o Options, s surroundings) ([]Resolver, error) {
 	var links []Resolver
+	if !o.Config.Enforce {
+		links = append(links, f.registered)
+	}
 	for _, name := range o.Config.Resolvers {
 		switch name {
 		case resolverNative:
@@ -87,11 +92,12 @@ func (f *Finder) links(o Options, s surroundings) ([]Resolver, error) {
 	return links, nil
 }
 
-// SetTopology says whom to ask, and whose users there are.
+// SetTopology says whom to ask, whose users there are, and which appservices.
 func (f *Finder) SetTopology(t *topology.Topology) {
 	if t.ServerName != "" {
 		f.home.set(t.ServerName)
 	}
+	f.registered.set(t.Registrations)
 	if f.whoami != nil {
 		f.whoami.SetTargets(Targets(t))
 	}

@@ -30,8 +30,9 @@ type target struct {
 	address   topology.Address
 	url       string
 	transport *http.Transport
-	// Until when to avoid it, in Unix nanoseconds.
-	unreachable, slow atomic.Int64
+	// Until when to avoid it; nil where nothing was wrong. Times with a monotonic clock, so that a target is not shunned for hours
+	// after somebody has set the other clock back.
+	unreachable, slow atomic.Pointer[time.Time]
 }
 
 func newTarget(a topology.Address) *target {
@@ -57,12 +58,12 @@ func newTarget(a topology.Address) *target {
 
 // failed remembers how a call went wrong. A caller who left says nothing about the process.
 func (t *target) failed(ctx context.Context) {
-	until := time.Now().Add(avoidFor).UnixNano()
+	until := time.Now().Add(avoidFor)
 	switch err := ctx.Err(); {
 	case err == nil:
-		t.unreachable.Store(until)
+		t.unreachable.Store(&until)
 	case errors.Is(err, context.DeadlineExceeded):
-		t.slow.Store(until)
+		t.slow.Store(&until)
 	}
 }
 
@@ -74,16 +75,21 @@ type choice struct {
 
 // rank orders choices, lowest first. Main is spared workers that are merely slow: a slow database makes all of them so,
 // and main is the process that must not be buried then.
-func (c choice) rank(now int64) int {
+func (c choice) rank(now time.Time) int {
 	switch {
-	case c.unreachable.Load() > now:
+	case after(&c.unreachable, now):
 		return 3
 	case c.fallback:
 		return 2
-	case c.slow.Load() > now:
+	case after(&c.slow, now):
 		return 1
 	}
 	return 0
+}
+
+func after(until *atomic.Pointer[time.Time], now time.Time) bool {
+	t := until.Load()
+	return t != nil && t.After(now)
 }
 
 // choices are all that may be asked.
@@ -96,7 +102,7 @@ func (all choices) order(start uint32) choices {
 	}
 	first := int(start) % len(all)
 	order := slices.Concat(all[first:], all[:first])
-	now := time.Now().UnixNano()
+	now := time.Now()
 	slices.SortStableFunc(order, func(a, b choice) int { return cmp.Compare(a.rank(now), b.rank(now)) })
 	return order
 }

@@ -40,30 +40,37 @@ func FromRequest(authorization Header, path string) (token, userID string) {
 
 // validToken says whether a token can be the one word after "Bearer ".
 func validToken(token string) bool {
-	return token != "" && len(token) <= maxToken && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })
+	for i := range len(token) {
+		if token[i] <= ' ' || token[i] > '~' {
+			return false
+		}
+	}
+	return token != "" && len(token) <= maxToken
 }
 
 // parameter gives the first value of a query parameter. It splits as Twisted does (http.parse_qs): at "&" and ";",
 // ignoring what has no "=". Other than net/url it makes no map: this runs for every request.
 func parameter(query, name string) (value string, ok bool) {
+	if !strings.Contains(query, name) && strings.IndexByte(query, '%') < 0 {
+		return "", false // as most are
+	}
 	for query != "" {
-		var pair string
-		if i := strings.IndexAny(query, "&;"); i >= 0 {
-			pair, query = query[:i], query[i+1:]
-		} else {
-			pair, query = query, ""
+		end := 0
+		for end < len(query) && query[end] != '&' && query[end] != ';' {
+			end++
 		}
-		key, value, ok := strings.Cut(pair, "=")
-		if ok && (key == name || unescape(key) == name) {
+		key, value, ok := strings.Cut(query[:end], "=")
+		if ok && (key == name || strings.IndexByte(key, '%') >= 0 && unescape(key) == name) {
 			return unescape(value), true
 		}
+		query = query[min(end+1, len(query)):]
 	}
 	return "", false
 }
 
 // unescape leaves what is not well escaped as it is: it is then no token and no user ID.
 func unescape(s string) string {
-	if !strings.ContainsAny(s, "%+") {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
 		return s
 	}
 	plain, err := url.QueryUnescape(s)

@@ -3,6 +3,7 @@
 package explain
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -43,9 +44,15 @@ type Explanation struct {
 	KeyFrom string `json:"key_from,omitempty"`
 	// Workers may get the request; Worker is the one that does, while all are healthy. It is empty where Envoy takes the
 	// least busy one, or where the key is not known.
-	Workers  []string `json:"workers,omitempty"`
-	Worker   string   `json:"worker,omitempty"`
+	Workers []string `json:"workers,omitempty"`
+	Worker  string   `json:"worker,omitempty"`
+	// BoundedLoad, where it is set, is how much of the mean, in percent, Worker may have under way before the others help out.
+	BoundedLoad uint32 `json:"bounded_load,omitempty"`
+	// Stead take over from Workers, and Fallback from both.
+	Stead    []string `json:"stead,omitempty"`
 	Fallback string   `json:"fallback,omitempty"`
+	// Drained would be among Workers, were they not drained.
+	Drained []string `json:"drained,omitempty"`
 }
 
 // Explain decides on a request. The plan must be valid.
@@ -58,20 +65,42 @@ func Explain(p *plan.Plan, r Request) Explanation {
 	cluster, _ := p.Cluster(route.Cluster)
 	e.Group, e.Cluster, e.Affinity = route.Group, cluster.Name, route.Affinity
 	e.Because = because(p, route.Group)
+	e.choose(p.Balance, cluster, r)
+	if e.Key != "" {
+		e.BoundedLoad = p.BoundedLoad
+	}
+	return e
+}
+
+// choose says which of a cluster's workers it is.
+func (e *Explanation) choose(balance plan.Balance, cluster plan.Cluster, r Request) {
 	for _, m := range cluster.Members {
-		e.Workers = append(e.Workers, m.Name)
+		if m.Drained {
+			e.Drained = append(e.Drained, m.Name)
+		} else {
+			e.Workers = append(e.Workers, m.Name)
+		}
+	}
+	for _, m := range cluster.Stead {
+		if !m.Drained {
+			e.Stead = append(e.Stead, m.Name)
+		}
+	}
+	if len(e.Workers) == 0 {
+		e.Workers, e.Stead = e.Stead, nil
 	}
 	if cluster.Fallback != nil {
 		e.Fallback = cluster.Fallback.Name
 	}
-	e.Key, e.KeyFrom = key(route.Affinity, r)
+	e.Key, e.KeyFrom = key(e.Affinity, r)
 	switch {
+	case len(e.Workers) == 0:
+		e.Worker = e.Fallback
+	case e.Key != "":
+		e.Worker = ring.For(balance, cluster).Pick(ring.Hash(e.Key))
 	case len(e.Workers) == 1:
 		e.Worker = e.Workers[0]
-	case e.Key != "":
-		e.Worker = ring.For(p.Balance, cluster).Pick(ring.Hash(e.Key))
 	}
-	return e
 }
 
 func because(p *plan.Plan, name plan.GroupName) string {
@@ -149,8 +178,12 @@ func queryValue(target, name string) (value string, present bool) {
 func (e Explanation) Listed() string {
 	all := strings.Join(e.Workers, ", ")
 	switch {
+	case e.Worker != "" && e.BoundedLoad > 0:
+		return fmt.Sprintf("%s, as long as it has no more than %d %% of the mean under way", e.Worker, e.BoundedLoad)
 	case e.Worker != "":
 		return e.Worker
+	case len(e.Workers) == 0:
+		return "nobody: all are drained, and Envoy answers 503"
 	case e.KeyFrom != "":
 		return "one of " + all + ", by " + e.KeyFrom
 	default:

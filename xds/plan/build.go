@@ -14,18 +14,22 @@ import (
 func Build(t *topology.Topology, config Config, file *yamlfile.File) (*Plan, error) {
 	fault := faultsAt(file)
 	p := &Plan{ServerName: t.ServerName}
-	var errs [6]error
+	var errs [10]error
 	p.Balance, errs[0] = config.balance(fault)
 	p.Listeners, errs[1] = config.listeners(fault)
 	p.Groups, errs[2] = groups(t, config.Groups, fault)
 	errs[3] = clashes(t, p.Listeners, fault)
 	errs[4] = config.virtualHosts(t, fault)
 	errs[5] = config.WellKnown.validate(fault)
+	p.BoundedLoad, errs[6] = config.boundedLoad(fault)
+	p.Health, errs[7] = config.Health.health(fault)
+	errs[8] = config.Limits.validate(fault)
+	errs[9] = config.Limits.unknown(p.Groups, fault)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
 	own := appserviceJobs(t)
-	b := &builder{t: t, groups: map[GroupName]Group{}, clusters: map[string]Cluster{}}
+	b := &builder{t: t, limits: config.Limits, groups: map[GroupName]Group{}, clusters: map[string]Cluster{}}
 	for _, g := range p.Groups {
 		b.groups[g.Name] = g
 	}
@@ -92,6 +96,7 @@ func fallback(t *topology.Topology, j job, g Group) string {
 // builder makes routes, and the clusters that they need.
 type builder struct {
 	t        *topology.Topology
+	limits   Limits
 	groups   map[GroupName]Group
 	clusters map[string]Cluster
 }
@@ -120,6 +125,7 @@ func (b *builder) route(r row) (Route, error) {
 	cluster := b.cluster(r)
 	if cluster.Hashed && r.affinity != "" {
 		route.Affinity = r.affinity
+		route.Identify = r.identify || r.affinity == affinity.User && len(cluster.Members)+len(cluster.Stead) > 1
 	}
 	if r.group == MediaRepo {
 		route.Host, route.ForwardHost = b.mediaRepoHost()

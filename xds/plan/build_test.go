@@ -146,11 +146,11 @@ func TestIdentityIsAskedOnlyWhereItMatters(t *testing.T) {
 	one := build(t, homeserver("sync-1"), nil)
 	two := build(t, homeserver("sync-1", "sync-2"), nil)
 	sync := Request{Method: "GET", Path: "/_matrix/client/v3/sync?since=1"}
-	if r := one.Match(sync); r.Affinity != affinity.None || r.NeedsIdentity() {
-		t.Errorf("with one sync worker there is nothing to choose: %+v", r.Affinity)
+	if r := one.Match(sync); r.Affinity != affinity.User || r.Identify {
+		t.Errorf("with one sync worker there is nothing to choose, but a second one may come: %+v", r)
 	}
-	if r := two.Match(sync); r.Affinity != affinity.User || !r.NeedsIdentity() {
-		t.Errorf("with two sync workers the user decides: %+v", r.Affinity)
+	if r := two.Match(sync); r.Affinity != affinity.User || !r.Identify {
+		t.Errorf("with two sync workers the user decides: %+v", r)
 	}
 }
 

@@ -23,9 +23,9 @@ func (b *builder) cluster(r row) Cluster {
 func (b *builder) describe(r row) Cluster {
 	switch r.group {
 	case DelegatedAuth:
-		return serviceCluster(DelegatedAuth, b.t.DelegatedAuth)
+		return b.serviceCluster(DelegatedAuth, b.t.DelegatedAuth)
 	case MediaRepo:
-		return serviceCluster(MediaRepo, b.t.MediaRepo)
+		return b.serviceCluster(MediaRepo, b.t.MediaRepo)
 	}
 	j, ok := jobOf(r.group)
 	if !ok { // an appservice's own
@@ -37,17 +37,36 @@ func (b *builder) describe(r row) Cluster {
 	}
 	members := b.members(b.groups[r.group].Workers, resource)
 	if len(members) == 0 {
-		return b.mainCluster(resource)
+		return b.mainFor(r.group, resource)
 	}
-	c := Cluster{Name: string(r.group), Members: members}
+	c := Cluster{Name: string(r.group), Members: members, Limit: b.limits.of(r.group)}
 	if b.groups[r.group].Fallback != "" {
 		c.Fallback = b.member(b.t.Main, resource)
 	}
-	if len(members) > 1 && (r.affinity != "" || j.affinity != "") {
+	if r.group == InitialSync {
+		c.Stead = b.stead(members, b.members(b.groups[Sync].Workers, resource))
+	}
+	// One worker is hashed as well: its cluster must not change when a second one comes, or Envoy has the second before it has
+	// the ring that says what is its.
+	if r.affinity != "" || j.affinity != "" {
 		c.Hashed = true
 		if j.affinity == "" {
 			c.Name = HashedClusterName(r.group)
 		}
+	}
+	return c
+}
+
+// stead are those workers that may take over from the members of another group: none where they are among them.
+func (b *builder) stead(members, workers []Member) []Member {
+	return slices.DeleteFunc(workers, func(w Member) bool { return slices.Contains(members, w) })
+}
+
+// mainFor is main where it does a group's job. A group with limits of its own has a cluster of its own, in which they count.
+func (b *builder) mainFor(g GroupName, resource topology.Resource) Cluster {
+	c := b.mainCluster(resource)
+	if own := b.limits.of(g); own != c.Limit {
+		c.Name, c.Limit = string(g), own
 	}
 	return c
 }
@@ -66,11 +85,11 @@ func (b *builder) mainCluster(resource topology.Resource) Cluster {
 	if clients != nil && *m != *clients {
 		name = ResourceClusterName(Main, resource)
 	}
-	return Cluster{Name: name, Members: []Member{*m}}
+	return Cluster{Name: name, Members: []Member{*m}, Limit: b.limits.of(Main)}
 }
 
-func serviceCluster(name GroupName, s *topology.Service) Cluster {
-	return Cluster{Name: string(name), Members: []Member{{Name: string(name), Address: s.Address}}, TLS: s.TLS}
+func (b *builder) serviceCluster(name GroupName, s *topology.Service) Cluster {
+	return Cluster{Name: string(name), Members: []Member{{Name: string(name), Address: s.Address}}, TLS: s.TLS, Limit: b.limits.of(name)}
 }
 
 func (b *builder) members(names []string, r topology.Resource) []Member {

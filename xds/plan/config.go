@@ -16,7 +16,10 @@ type Config struct {
 	// Groups overrules what is inferred: group name to globs of worker names ("main" is one).
 	Groups       map[string][]string `yaml:"groups"`
 	Balance      Balance             `yaml:"balance"`
-	Listeners    []ListenerConfig    `yaml:"listeners"`
+	BoundedLoad  *uint32             `yaml:"bounded_load"` // percent of the mean
+	Limits       Limits              `yaml:"limits"`
+	Health       HealthConfig        `yaml:"health"`
+	Listeners    []ListenerConfig    `yaml:"listeners"` // none where Envoy gets its routes from elsewhere
 	VirtualHosts []VirtualHostConfig `yaml:"virtual_hosts"`
 	WellKnown    *WellKnownConfig    `yaml:"well_known"`
 }
@@ -48,8 +51,10 @@ func faultsAt(file *yamlfile.File) at {
 func (c Config) Validate(file *yamlfile.File) error {
 	fault := faultsAt(file)
 	_, balance := c.balance(fault)
+	_, bounded := c.boundedLoad(fault)
+	_, health := c.Health.health(fault)
 	_, listeners := c.listeners(fault)
-	return errors.Join(balance, listeners, c.virtualHosts(nil, fault), c.WellKnown.validate(fault))
+	return errors.Join(balance, bounded, c.Limits.validate(fault), health, listeners, c.virtualHosts(nil, fault), c.WellKnown.validate(fault))
 }
 
 func (c Config) balance(fault at) (Balance, error) {
@@ -62,10 +67,19 @@ func (c Config) balance(fault at) (Balance, error) {
 	return "", fault(fmt.Sprintf("balance %q: must be ring_hash or maglev", c.Balance), "balance")
 }
 
-func (c Config) listeners(fault at) ([]Listener, error) {
-	if len(c.Listeners) == 0 {
-		return nil, fault(`listeners: none; say where clients arrive, for example listeners: [{address: "0.0.0.0:8448"}]`)
+// boundedLoad is 0 where load is not bounded.
+func (c Config) boundedLoad(fault at) (uint32, error) {
+	const least, most = 100, 1000
+	switch {
+	case c.BoundedLoad == nil:
+		return 0, nil
+	case *c.BoundedLoad < least || *c.BoundedLoad > most:
+		return 0, fault(fmt.Sprintf("bounded_load: must be from %d to %d percent", least, most), "bounded_load")
 	}
+	return *c.BoundedLoad, nil
+}
+
+func (c Config) listeners(fault at) ([]Listener, error) {
 	var all []Listener
 	var faults []error
 	for i, lc := range c.Listeners {

@@ -14,9 +14,13 @@ import (
 
 // Plan is what goes where. Build gives either a whole one or an error.
 type Plan struct {
-	ServerName string     `yaml:"server_name"`
-	Balance    Balance    `yaml:"balance"`
-	Listeners  []Listener `yaml:"listeners"`
+	ServerName string  `yaml:"server_name"`
+	Balance    Balance `yaml:"balance"`
+	// BoundedLoad is how much of the mean of its cluster, in percent, a worker of a hashed cluster may have under way before
+	// others help it out; 0 where load moves nobody.
+	BoundedLoad uint32     `yaml:"bounded_load,omitempty"`
+	Health      Health     `yaml:"health,omitempty"`
+	Listeners   []Listener `yaml:"listeners"`
 	// Identity is nil where nothing needs it, or no server is there to ask.
 	Identity *Identity `yaml:"identity,omitempty"`
 	// Groups are all groups, also those that only main serves, in the order of GroupNames.
@@ -84,17 +88,22 @@ func (p *Plan) GroupsOf(worker string) []string {
 type Cluster struct {
 	Name string `yaml:"name"`
 	// Hashed clusters keep what belongs together on one worker; the others send each request to the least busy one.
-	Hashed   bool     `yaml:"hashed,omitempty"`
-	Members  []Member `yaml:"members"`
+	Hashed  bool     `yaml:"hashed,omitempty"`
+	Members []Member `yaml:"members"`
+	// Stead take over when no member is healthy, and Fallback when none of them is either.
+	Stead    []Member `yaml:"stead,omitempty"`
 	Fallback *Member  `yaml:"fallback,omitempty"`
 	// TLS says that members want HTTPS (only services beside Synapse do).
-	TLS bool `yaml:"tls,omitempty"`
+	TLS   bool  `yaml:"tls,omitempty"`
+	Limit Limit `yaml:"limit,omitempty"`
 }
 
 // Member is one process of a cluster. Its name, not its address, is what the ring hashes.
 type Member struct {
 	Name    string           `yaml:"name"`
 	Address topology.Address `yaml:"address"`
+	// Drained members get no new requests; what they have under way goes on.
+	Drained bool `yaml:"drained,omitempty"`
 }
 
 // Route leads the requests that match it to a cluster, or answers them itself where Status is set.
@@ -109,7 +118,7 @@ type Route struct {
 	Pace     Pace              `yaml:"pace,omitempty"`
 	// Admin routes answer only to the addresses in a listener's synapse_admin.
 	Admin bool `yaml:"admin,omitempty"`
-	// Identify says that Axon is asked about the request though no affinity needs it.
+	// Identify says that Axon is asked about the request. Affinity alone asks it only where there is more than one worker.
 	Identify bool `yaml:"identify,omitempty"`
 	// Open are paths among Paths whose requests need no user: Synapse serves them to whoever asks, or judges itself.
 	Open  []Template `yaml:"open,omitempty"`
@@ -126,10 +135,6 @@ type Route struct {
 	Status int    `yaml:"status,omitempty"`
 	Reply  string `yaml:"reply,omitempty"`
 }
-
-// NeedsIdentity says whether the route's requests are sent through ext_authz. Where Enforce is on, those that are not Open
-// are, too.
-func (r Route) NeedsIdentity() bool { return r.Affinity == affinity.User || r.Identify }
 
 // Query is a condition on one query parameter: that it has this value, or, where Value is empty, any but an empty one.
 type Query struct {

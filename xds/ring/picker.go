@@ -2,8 +2,8 @@
 // 1.40 builds (source/extensions/load_balancing_policies), down to the rounding of its floating-point sums, and looks up
 // the same hash in it.
 //
-// Everything here is a cluster with all its members healthy, and a first attempt. When workers are down Envoy builds its
-// ring of the others, and a retry takes another point than the first.
+// Everything here is a cluster with all its members healthy, but for those that are drained, and a first attempt. When
+// workers are down Envoy builds its ring of the others, and a retry takes another point than the first.
 package ring
 
 import (
@@ -40,9 +40,16 @@ func For(balance plan.Balance, c plan.Cluster) Picker {
 	}
 	if translate.UsesRing(balance, c) {
 		lightest := Host{Key: c.Fallback.Name, Weight: 1}
-		return NewRing(append(hosts(c.Members, translate.PointsPerWorker), lightest), translate.PointsPerWorker)
+		return NewRing(append(hosts(c.Live(), translate.PointsPerWorker), lightest), translate.PointsPerWorker)
 	}
-	return NewMaglev(hosts(c.Members, 1), TableSize) // a stand-in has a priority of its own, idle while a member is healthy
+	live := c.Live()
+	if len(live) == 0 {
+		live = c.Stead
+	}
+	if len(live) == 0 && c.Fallback != nil { // a stand-in has a priority of its own, idle while a member is healthy
+		live = []plan.Member{*c.Fallback}
+	}
+	return NewMaglev(hosts(live, 1), TableSize)
 }
 
 func hosts(members []plan.Member, weight uint32) []Host {

@@ -50,6 +50,16 @@ func ParseAddress(s string) (Address, error) {
 	return Address{Host: resolved(host), Port: uint16(n)}, nil
 }
 
+// CheckListen says what is wrong with an address to listen on: all that can be connected to will do, and 0.0.0.0, [::] or
+// no host at all.
+func CheckListen(s string) error {
+	if host, port, err := net.SplitHostPort(s); err == nil && isWildcard(host) && host != "*" {
+		s = net.JoinHostPort("127.0.0.1", port)
+	}
+	_, err := ParseAddress(s)
+	return err
+}
+
 // parseURL reads the host and port of an http or https URL.
 func parseURL(s string) (a Address, tls bool, err error) {
 	u, err := url.Parse(s)

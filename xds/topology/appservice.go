@@ -3,7 +3,6 @@ package topology
 import (
 	"crypto/sha256"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -25,51 +24,9 @@ type Appservice struct {
 	Source yamlfile.Position
 }
 
-// registration is what Axon reads of a registration file (application service API, "Registration").
-type registration struct {
-	ID    string `yaml:"id"`
-	Token string `yaml:"as_token"`
-}
-
-// registrations reads the files of app_service_config_files, if some appservice has a group. Relative paths are relative
-// to the file that names them.
-func (r *reader) registrations(cfg Config, config merged) []*yamlfile.File {
-	named := config.file("app_service_config_files")
-	if len(cfg.Appservices) == 0 || named == nil {
-		return nil
-	}
-	var hs struct {
-		Files StringOrList `yaml:"app_service_config_files"`
-	}
-	if err := named.Decode(&hs); err != nil {
-		r.faults = append(r.faults, err)
-		return nil
-	}
-	var files []*yamlfile.File
-	for i, path := range hs.Files {
-		f, err := yamlfile.Read(within(filepath.Dir(named.Name), path))
-		if err != nil {
-			r.faults = append(r.faults, named.Errorf([]any{"app_service_config_files", i}, "app_service_config_files: %w", err))
-			continue
-		}
-		files = append(files, f)
-	}
-	return files
-}
-
 // appservices finds the registrations of those that have a group.
 func (b *builder) appservices() {
-	known := map[string]Appservice{}
-	for _, f := range b.src.Registrations {
-		var r registration
-		if err := f.Decode(&r); err != nil {
-			b.add(err)
-		} else if r.ID == "" || r.Token == "" {
-			b.add(f.Errorf(nil, "no registration of an appservice: it has no id or no as_token"))
-		} else {
-			known[r.ID] = Appservice{ID: r.ID, Token: sha256.Sum256([]byte(r.Token)), Source: f.At("id")}
-		}
-	}
+	known := b.registrations()
 	for _, id := range slices.Sorted(maps.Keys(b.cfg.Appservices)) {
 		a, ok := known[id]
 		a.Group = b.cfg.Appservices[id].Group

@@ -17,7 +17,7 @@ type Sources struct {
 	Config []*yamlfile.File
 	// Workers are the files that synapse.workers led to.
 	Workers []WorkerFile
-	// Registrations are the files of app_service_config_files, if some appservice has workers of its own.
+	// Registrations are the files of app_service_config_files that can be read.
 	Registrations []*yamlfile.File
 	// Incomplete says that something could not be read, so that what is missing may not be missing.
 	Incomplete bool
@@ -83,11 +83,10 @@ func Files(cfg Config, dir string) []string {
 		found, _ := workerPaths(full)
 		paths = append(append(paths, searched(full)), found...)
 	}
-	if len(cfg.Appservices) > 0 {
-		src, _ := Read(cfg, nil, dir)
-		for _, f := range src.Registrations {
-			paths = append(paths, f.Name)
-		}
+	src, _ := Read(Config{Synapse: SynapseConfig{Config: cfg.Synapse.Config}}, nil, dir)
+	if named := merged(src.Config).file("app_service_config_files"); named != nil {
+		found, _ := registrationFiles(named)
+		paths = append(paths, found...)
 	}
 	slices.Sort(paths)
 	return slices.Compact(paths)

@@ -37,6 +37,8 @@ type Topology struct {
 	Background map[string]string
 	// Appservices are those with workers of their own, by id.
 	Appservices []Appservice
+	// Registrations are all appservices whose files could be read.
+	Registrations []Registration
 	// Warnings are faults that leave the topology usable.
 	Warnings []Warning
 }

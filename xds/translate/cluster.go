@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -19,7 +20,8 @@ const (
 	// upstreamIdle is less than the shortest time for which Synapse keeps an idle connection (90 s), so that no request
 	// is sent into a connection that is being closed.
 	upstreamIdle = 60 * time.Second
-	// manyRequests raises the circuit breakers: long polls are requests, and Envoy's 1024 breaks a homeserver.
+	// manyRequests raises the circuit breakers where the plan has no limit: long polls are requests, and Envoy's 1024
+	// breaks a homeserver.
 	manyRequests = 100_000
 	manyRetries  = 10_000
 	// systemCAs is where Debian, Alpine and distroless images keep the certificates that everybody trusts; Envoy 1.40 does
@@ -29,22 +31,22 @@ const (
 	maxRing = 8 << 20
 )
 
-func cluster(balance plan.Balance, c plan.Cluster) *clusterv3.Cluster {
+func cluster(p *plan.Plan, c plan.Cluster) *clusterv3.Cluster {
 	built := &clusterv3.Cluster{
 		Name:                          c.Name,
 		ConnectTimeout:                seconds(connectTimeout),
 		LbPolicy:                      clusterv3.Cluster_LEAST_REQUEST,
 		CommonLbConfig:                &clusterv3.Cluster_CommonLbConfig{HealthyPanicThreshold: &typev3.Percent{Value: 0}},
 		IgnoreHealthOnHostRemoval:     true,
-		CircuitBreakers:               circuitBreakers(),
-		TypedExtensionProtocolOptions: protocolOptions(httpOneOptions()),
+		CircuitBreakers:               circuitBreakers(c.Limit),
+		TypedExtensionProtocolOptions: protocolOptions(httpOneOptions(c.Limit)),
 	}
 	discover(built, needsDNS(c))
 	if c.Hashed {
-		hash(built, balance, c)
+		hash(built, p, c)
 	}
-	if len(c.Members) > 1 || c.Fallback != nil {
-		watchHealth(built, c.Hashed)
+	if len(c.Members) > 1 || len(c.Stead) > 0 || c.Fallback != nil {
+		watchHealth(built, p.Health, c.Hashed)
 	}
 	if c.TLS {
 		built.TransportSocket = upstreamTLS(c.Members[0].Address.Host)
@@ -54,7 +56,7 @@ func cluster(balance plan.Balance, c plan.Cluster) *clusterv3.Cluster {
 
 // needsDNS says whether Envoy has to resolve a name to reach the cluster.
 func needsDNS(c plan.Cluster) bool {
-	named := slices.ContainsFunc(c.Members, func(m plan.Member) bool { return m.Address.IsName() })
+	named := slices.ContainsFunc(slices.Concat(c.Members, c.Stead), func(m plan.Member) bool { return m.Address.IsName() })
 	return named || c.Fallback != nil && c.Fallback.Address.IsName()
 }
 
@@ -75,8 +77,13 @@ func ads() *corev3.ConfigSource {
 	}
 }
 
-func hash(built *clusterv3.Cluster, balance plan.Balance, c plan.Cluster) {
-	if !UsesRing(balance, c) {
+func hash(built *clusterv3.Cluster, p *plan.Plan, c plan.Cluster) {
+	if p.BoundedLoad > 0 {
+		built.CommonLbConfig.ConsistentHashingLbConfig = &clusterv3.Cluster_CommonLbConfig_ConsistentHashingLbConfig{
+			HashBalanceFactor: number(p.BoundedLoad),
+		}
+	}
+	if !UsesRing(p.Balance, c) {
 		built.LbPolicy = clusterv3.Cluster_MAGLEV
 		return
 	}
@@ -88,13 +95,19 @@ func hash(built *clusterv3.Cluster, balance plan.Balance, c plan.Cluster) {
 	}}
 }
 
-func circuitBreakers() *clusterv3.CircuitBreakers {
-	return &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
+// circuitBreakers make requests wait rather than fail. Over HTTP/1.1 a request has a connection to itself, and one that gets
+// none waits; but one beyond max_requests is answered at once. So connections are what is limited, and for each worker.
+func circuitBreakers(l plan.Limit) *clusterv3.CircuitBreakers {
+	breakers := &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
 		MaxConnections:     number(manyRequests),
-		MaxPendingRequests: number(manyRequests),
+		MaxPendingRequests: number(cmp.Or(l.Queue, manyRequests)),
 		MaxRequests:        number(manyRequests),
-		MaxRetries:         number(manyRetries),
+		MaxRetries:         number(cmp.Or(l.Retries, manyRetries)),
 	}}}
+	if l.Requests > 0 {
+		breakers.PerHostThresholds = []*clusterv3.CircuitBreakers_Thresholds{{MaxConnections: number(l.Requests)}}
+	}
+	return breakers
 }
 
 func upstreamTLS(host string) *corev3.TransportSocket {
@@ -112,10 +125,17 @@ func upstreamTLS(host string) *corev3.TransportSocket {
 
 // httpOneOptions are for Synapse, which speaks HTTP/1.1 only. The key is taken away behind the hash: a header that a route
 // removes is gone before Envoy has hashed it.
-func httpOneOptions() *httpv3.HttpProtocolOptions {
+//
+// Where connections are limited, each serves one request: an idle one of one Envoy thread would take a place that another
+// thread's requests wait for.
+func httpOneOptions(l plan.Limit) *httpv3.HttpProtocolOptions {
+	common := &corev3.HttpProtocolOptions{IdleTimeout: seconds(upstreamIdle)}
+	if l.Requests > 0 {
+		common.MaxRequestsPerConnection = number(1)
+	}
 	return &httpv3.HttpProtocolOptions{
 		HttpFilters:               dropOurs(),
-		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: seconds(upstreamIdle)},
+		CommonHttpProtocolOptions: common,
 		UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
 			ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{HttpProtocolOptions: &corev3.Http1ProtocolOptions{}},
 		}},

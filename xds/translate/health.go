@@ -1,13 +1,16 @@
 package translate
 
 import (
+	"cmp"
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+
+	"axon/xds/plan"
 )
 
-// How soon a dead worker is noticed. Until then, retries hide it.
+// How soon a dead worker is noticed where the plan does not say. Until then, retries hide it.
 const (
 	healthInterval = 2 * time.Second
 	healthTimeout  = time.Second
@@ -19,11 +22,12 @@ const (
 // watchHealth asks each worker's /health, which every listener of Synapse answers. Where the cluster is not hashed, a
 // worker that can't be reached is also left out for a while. A ring must not lose its lightest host to that: it is the
 // measure of all others.
-func watchHealth(c *clusterv3.Cluster, hashed bool) {
+func watchHealth(c *clusterv3.Cluster, h plan.Health, hashed bool) {
+	interval := seconds(cmp.Or(h.Interval, healthInterval))
 	c.HealthChecks = []*corev3.HealthCheck{{
-		Timeout:            seconds(healthTimeout),
-		Interval:           seconds(healthInterval),
-		NoTrafficInterval:  seconds(healthInterval),
+		Timeout:            seconds(cmp.Or(h.Timeout, healthTimeout)),
+		Interval:           interval,
+		NoTrafficInterval:  interval,
 		UnhealthyThreshold: number(unhealthyAfter),
 		HealthyThreshold:   number(1),
 		HealthChecker: &corev3.HealthCheck_HttpHealthCheck_{HttpHealthCheck: &corev3.HealthCheck_HttpHealthCheck{

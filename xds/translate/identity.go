@@ -29,7 +29,7 @@ func identityCluster(id *plan.Identity) *clusterv3.Cluster {
 		Name:                          IdentityCluster,
 		ConnectTimeout:                seconds(id.Timeout),
 		ClusterDiscoveryType:          &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC},
-		CircuitBreakers:               circuitBreakers(),
+		CircuitBreakers:               circuitBreakers(plan.Limit{}),
 		TypedExtensionProtocolOptions: protocolOptions(httpTwoOptions()),
 		LoadAssignment: &endpoints{ClusterName: IdentityCluster, Endpoints: []*endpointv3.LocalityLbEndpoints{{
 			LbEndpoints: []*endpointv3.LbEndpoint{{HostIdentifier: &endpointv3.LbEndpoint_Endpoint{

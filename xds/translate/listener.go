@@ -8,7 +8,6 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	xffv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/original_ip_detection/xff/v3"
-	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 
 	"axon/xds/plan"
 )
@@ -58,6 +57,7 @@ func connectionManager(l plan.Listener, id *plan.Identity) *hcmv3.HttpConnection
 		OriginalIpDetectionExtensions:   nil,
 		UseRemoteAddress:                yes(),
 	}
+	denialsStay(m.LocalReplyConfig, id)
 	if len(l.TrustedProxies) > 0 {
 		m.UseRemoteAddress = no() // Envoy refuses to have both
 		m.OriginalIpDetectionExtensions = []*corev3.TypedExtensionConfig{forwardedBy(l.TrustedProxies)}
@@ -78,23 +78,4 @@ func forwardedBy(proxies []netip.Prefix) *corev3.TypedExtensionConfig {
 			SkipXffAppend:   yes(),
 		}),
 	}
-}
-
-func downstreamTLS(t *plan.TLS) *corev3.TransportSocket {
-	if t == nil {
-		return nil
-	}
-	return &corev3.TransportSocket{
-		Name: "envoy.transport_sockets.tls",
-		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: pack(&tlsv3.DownstreamTlsContext{
-			CommonTlsContext: &tlsv3.CommonTlsContext{
-				AlpnProtocols:   []string{"h2", "http/1.1"},
-				TlsCertificates: []*tlsv3.TlsCertificate{{CertificateChain: file(t.Certificate), PrivateKey: file(t.Key)}},
-			},
-		})},
-	}
-}
-
-func file(path string) *corev3.DataSource {
-	return &corev3.DataSource{Specifier: &corev3.DataSource_Filename{Filename: path}}
 }

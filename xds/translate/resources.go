@@ -40,7 +40,7 @@ func Translate(p *plan.Plan) Resources {
 // addCluster adds a cluster, with its endpoints apart wherever that is possible: Envoy resolves DNS names itself only in
 // clusters that hold them.
 func (r *Resources) addCluster(p *plan.Plan, c plan.Cluster) {
-	built, assignment := cluster(p.Balance, c), loadAssignment(p.Balance, c)
+	built, assignment := cluster(p, c), loadAssignment(p.Balance, c)
 	if needsDNS(c) {
 		built.LoadAssignment = assignment
 	} else {

@@ -95,7 +95,7 @@ func onlyReads(methods []string) bool {
 // logins, the address check on the admin API.
 func filterConfig(r plan.Route, l plan.Listener) map[string]*anypb.Any {
 	configs := map[string]*anypb.Any{}
-	if r.NeedsIdentity() {
+	if r.Identify {
 		configs[filterExtAuthz] = pack(&authzv3.ExtAuthzPerRoute{Override: &authzv3.ExtAuthzPerRoute_CheckSettings{CheckSettings: &authzv3.CheckSettings{}}})
 	}
 	if r.Learn != plan.Nothing {

@@ -34,6 +34,9 @@ func Static(r Resources) (*bootstrapv3.Bootstrap_StaticResources, error) {
 
 func inlineRoutes(l *listenerv3.Listener, r Resources) (*listenerv3.Listener, error) {
 	l = proto.CloneOf(l)
+	if err := inlineCertificates(l); err != nil {
+		return nil, err
+	}
 	filter := l.FilterChains[0].Filters[0]
 	manager := &hcmv3.HttpConnectionManager{}
 	if err := filter.GetTypedConfig().UnmarshalTo(manager); err != nil {
