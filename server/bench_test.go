@@ -3,13 +3,21 @@ package server
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
+	"io"
 	"net"
+	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 
 	"axon/bench/load"
 	"axon/server/identity"
@@ -17,8 +25,10 @@ import (
 	"axon/xds/translate"
 )
 
-// rate is in requests a second.
-const rate = 2000
+const (
+	rate      = 2000 // requests a second
+	someUsers = 1000
+)
 
 // BenchmarkThroughEnvoy sends requests at a fixed rate through a real Envoy, whatever the answers take, and reports what
 // 50 and 99 of 100 took at most, from when they were due: without being asked about, and with Axon asked through a unix
@@ -26,22 +36,14 @@ const rate = 2000
 //
 //	go test ./server -run '^$' -bench ThroughEnvoy -benchtime 20000x
 func BenchmarkThroughEnvoy(b *testing.B) {
-	tokens := nativeTokens(1000)
+	tokens := nativeTokens(someUsers)
 	for _, asked := range []bool{false, true} {
 		b.Run(fmt.Sprintf("asked=%v", asked), func(b *testing.B) {
 			socket := socketPath(b)
-			cache, err := identity.NewCache(identity.DefaultConfig(), resolver(everybody), nil)
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.Cleanup(func() { _ = cache.Close() })
-			for _, token := range tokens {
-				_, _ = cache.Resolve(b.Context(), identity.Request{Token: token})
-			}
-			serve(b, socket, Options{Resolver: cache, Policy: identity.DefaultPolicy(), Log: quiet()})
+			serveApart(b, socket)
 			p, address := homeserver(b, func(name string) topology.Address { return cheapWorker(b, name) })
 			p.Identity = identityAt(socket)
-			d := startDoor(b, translate.Translate(p), address)
+			d := startDoor(b, timed(b, translate.Translate(p)), address)
 			path := "/_matrix/client/v3/capabilities" // a route that asks nobody
 			if asked {
 				path = "/_matrix/client/v3/sync?since=s1"
@@ -49,11 +51,59 @@ func BenchmarkThroughEnvoy(b *testing.B) {
 			paced(b, d, path, tokens, rate) // warm
 			b.ResetTimer()
 			took := paced(b, d, path, tokens, b.N)
-			slices.Sort(took)
-			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
-			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+			report(b, "all", took, func(t times) time.Duration { return t.all })
+			report(b, "check", took, func(t times) time.Duration { return t.check })
 		})
 	}
+}
+
+const apart = "AXON_BENCH_SOCKET"
+
+// serveApart has another process answer at the socket, as in life: in this one, Go would have the clients' goroutines wait
+// for the server's.
+func serveApart(b *testing.B, socket string) {
+	b.Helper()
+	server := exec.Command(os.Args[0], "-test.run", "^TestServeApart$")
+	server.Env, server.Stderr = append(os.Environ(), apart+"="+socket), os.Stderr
+	until, err := server.StdinPipe()
+	if err == nil {
+		err = server.Start()
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = until.Close()
+		if err := server.Wait(); err != nil {
+			b.Error(err)
+		}
+	})
+	for range 400 {
+		if c, err := net.Dial("unix", socket); err == nil {
+			_ = c.Close()
+			return
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	b.Fatal("the other process does not serve")
+}
+
+// TestServeApart is the other process of serveApart, and nothing on its own.
+func TestServeApart(t *testing.T) {
+	socket := os.Getenv(apart)
+	if socket == "" {
+		return
+	}
+	cache, err := identity.NewCache(identity.DefaultConfig(), resolver(everybody), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cache.Close()
+	for _, token := range nativeTokens(someUsers) {
+		_, _ = cache.Resolve(t.Context(), identity.Request{Token: token})
+	}
+	serve(t, socket, Options{Resolver: cache, Policy: identity.DefaultPolicy(), Log: quiet()})
+	_, _ = io.Copy(io.Discard, os.Stdin) // its end is ours
 }
 
 // cheapWorker costs as little as it can.
@@ -71,28 +121,80 @@ func cheapWorker(b *testing.B, name string) topology.Address {
 	return address
 }
 
-// skip takes an answer that has a content-length off a connection.
-func skip(from *bufio.Reader) error {
+// times are those of a request, and of Envoy's question to Axon about it.
+type times struct{ all, check time.Duration }
+
+func report(b *testing.B, what string, took []times, of func(times) time.Duration) {
+	b.Helper()
+	slices.SortFunc(took, func(x, y times) int { return cmp.Compare(of(x), of(y)) })
+	for _, p := range []int{50, 99} {
+		b.ReportMetric(float64(of(took[len(took)*p/100]).Microseconds()), fmt.Sprintf("%s-p%d-µs", what, p))
+	}
+}
+
+const checkTime = "x-check-microseconds"
+
+// timed has Envoy say in a header of each answer how long Axon's took. (Its ext_authz filter measures that itself.)
+func timed(b *testing.B, r translate.Resources) translate.Resources {
+	b.Helper()
+	for _, l := range r.Listeners {
+		network := l.FilterChains[0].Filters[0]
+		manager := &hcmv3.HttpConnectionManager{}
+		if err := network.GetTypedConfig().UnmarshalTo(manager); err != nil {
+			b.Fatal(err)
+		}
+		for _, f := range manager.HttpFilters {
+			authz := &authzv3.ExtAuthz{}
+			if !f.GetTypedConfig().MessageIs(authz) {
+				continue
+			}
+			if err := f.GetTypedConfig().UnmarshalTo(authz); err != nil {
+				b.Fatal(err)
+			}
+			authz.EmitFilterStateStats = true
+			if err := f.GetTypedConfig().MarshalFrom(authz); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := network.GetTypedConfig().MarshalFrom(manager); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, routes := range r.Routes {
+		routes.ResponseHeadersToAdd = append(routes.ResponseHeadersToAdd, &corev3.HeaderValueOption{Header: &corev3.HeaderValue{
+			Key: checkTime, Value: "%FILTER_STATE(envoy.filters.http.ext_authz:FIELD:latency_us)%",
+		}})
+	}
+	return r
+}
+
+// skip takes an answer that has a content-length off a connection, and gives how long Envoy waited for Axon, 0 where it did not.
+func skip(from *bufio.Reader) (check time.Duration, err error) {
 	length := 0
 	for {
 		line, err := from.ReadSlice('\n')
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if text, ok := bytes.CutPrefix(line, []byte("content-length: ")); ok {
 			if length, err = strconv.Atoi(string(bytes.TrimSpace(text))); err != nil {
-				return err
+				return 0, err
+			}
+		}
+		if text, ok := bytes.CutPrefix(line, []byte(checkTime+": ")); ok {
+			if n, err := strconv.Atoi(string(bytes.TrimSpace(text))); err == nil { // "-" where nobody was asked
+				check = time.Duration(n) * time.Microsecond
 			}
 		}
 		if len(line) == 2 {
 			_, err := from.Discard(length)
-			return err
+			return check, err
 		}
 	}
 }
 
 // paced sends n requests over connections that stay open, and gives how long each took.
-func paced(b *testing.B, d door, path string, tokens []string, n int) []time.Duration {
+func paced(b *testing.B, d door, path string, tokens []string, n int) []times {
 	b.Helper()
 	const connections = 32
 	due := make(chan int, n)
@@ -105,7 +207,7 @@ func paced(b *testing.B, d door, path string, tokens []string, n int) []time.Dur
 			due <- i
 		}
 	}()
-	took := make([]time.Duration, n)
+	took := make([]times, n)
 	var clients sync.WaitGroup
 	for range connections {
 		conn, err := net.Dial("tcp", d.address)
@@ -117,11 +219,12 @@ func paced(b *testing.B, d door, path string, tokens []string, n int) []time.Dur
 			from := bufio.NewReader(conn)
 			for i := range due {
 				fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", path, tokens[i%len(tokens)])
-				if err := skip(from); err != nil {
+				check, err := skip(from)
+				if err != nil {
 					b.Error(err)
 					return
 				}
-				took[i] = time.Since(sent[i])
+				took[i] = times{time.Since(sent[i]), check}
 			}
 		})
 	}

@@ -43,10 +43,11 @@ func TestRunGivesTheSocketsToANewEnvoy(t *testing.T) {
 			} else {
 				c.Close()
 			}
-			if now, err := s.envoyPID(); err != nil || now == before {
-				return fmt.Errorf("process %d, %v", now, err)
+			now, err := s.envoyPID()
+			if err == nil && now == before {
+				err = fmt.Errorf("process %d goes on", now)
 			}
-			return nil
+			return err
 		})
 		p.says(t, "shutting down admin due to child startup")
 		p.says(t, "closing and draining listeners")

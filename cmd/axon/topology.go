@@ -152,12 +152,12 @@ func hashedCluster(p *plan.Plan, g plan.Group) (plan.Cluster, bool) {
 }
 
 // fallbacks are named by their group: those of initial_sync may be many.
-func (v groupView) fallbacks() (names []string) {
-	if len(v.Stead) > 0 {
+func (g groupView) fallbacks() (names []string) {
+	if len(g.Stead) > 0 {
 		names = append(names, string(plan.Sync))
 	}
-	if v.Fallback != "" {
-		names = append(names, v.Fallback)
+	if g.Fallback != "" {
+		names = append(names, g.Fallback)
 	}
 	return names
 }
