@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -18,6 +19,8 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc"
 
 	"axon/bench/load"
 	"axon/server/identity"
@@ -31,21 +34,22 @@ const (
 )
 
 // BenchmarkThroughEnvoy sends requests at a fixed rate through a real Envoy, whatever the answers take, and reports what
-// 50 and 99 of 100 took at most, from when they were due: without being asked about, and with Axon asked through a unix
-// socket about users whom it knows. Envoy, Axon, the worker and the clients share the machine.
+// 50 and 99 of 100 took at most, from when they were due: without being asked about, with a gRPC server asked through a unix
+// socket that always says the same, and with Axon asked about users whom it knows. Envoy, Axon, the worker and the clients
+// share the machine, so the middle one tells what of the last is Axon's.
 //
 //	go test ./server -run '^$' -bench ThroughEnvoy -benchtime 20000x
 func BenchmarkThroughEnvoy(b *testing.B) {
 	tokens := nativeTokens(someUsers)
-	for _, asked := range []bool{false, true} {
-		b.Run(fmt.Sprintf("asked=%v", asked), func(b *testing.B) {
+	for _, asked := range []string{"nobody", "parrot", "axon"} {
+		b.Run("asked="+asked, func(b *testing.B) {
 			socket := socketPath(b)
-			serveApart(b, socket)
+			serveApart(b, socket, asked)
 			p, address := homeserver(b, func(name string) topology.Address { return cheapWorker(b, name) })
 			p.Identity = identityAt(socket)
 			d := startDoor(b, timed(b, translate.Translate(p)), address)
 			path := "/_matrix/client/v3/capabilities" // a route that asks nobody
-			if asked {
+			if asked != "nobody" {
 				path = "/_matrix/client/v3/sync?since=s1"
 			}
 			paced(b, d, path, tokens, rate) // warm
@@ -57,14 +61,14 @@ func BenchmarkThroughEnvoy(b *testing.B) {
 	}
 }
 
-const apart = "AXON_BENCH_SOCKET"
+const apart, apartWho = "AXON_BENCH_SOCKET", "AXON_BENCH_ASKED"
 
 // serveApart has another process answer at the socket, as in life: in this one, Go would have the clients' goroutines wait
 // for the server's.
-func serveApart(b *testing.B, socket string) {
+func serveApart(b *testing.B, socket, who string) {
 	b.Helper()
 	server := exec.Command(os.Args[0], "-test.run", "^TestServeApart$")
-	server.Env, server.Stderr = append(os.Environ(), apart+"="+socket), os.Stderr
+	server.Env, server.Stderr = append(os.Environ(), apart+"="+socket, apartWho+"="+who), os.Stderr
 	until, err := server.StdinPipe()
 	if err == nil {
 		err = server.Start()
@@ -94,6 +98,10 @@ func TestServeApart(t *testing.T) {
 	if socket == "" {
 		return
 	}
+	if os.Getenv(apartWho) == "parrot" {
+		repeat(t, socket)
+		return
+	}
 	cache, err := identity.NewCache(identity.DefaultConfig(), resolver(everybody), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +112,34 @@ func TestServeApart(t *testing.T) {
 	}
 	serve(t, socket, Options{Resolver: cache, Policy: identity.DefaultPolicy(), Log: quiet()})
 	_, _ = io.Copy(io.Discard, os.Stdin) // its end is ours
+}
+
+// parrot always gives the same answer.
+type parrot struct {
+	authv3.UnimplementedAuthorizationServer
+	answer *authv3.CheckResponse
+}
+
+func (p parrot) Check(context.Context, *authv3.CheckRequest) (*authv3.CheckResponse, error) {
+	return p.answer, nil
+}
+
+// repeat serves a parrot with our server's options until the standard input ends.
+func repeat(t *testing.T, socket string) {
+	t.Helper()
+	l, err := AuthzConfig{Address: "unix:" + socket, Mode: "0600"}.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer(authzOptions...)
+	authv3.RegisterAuthorizationServer(server, parrot{answer: allowed(told{})})
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		server.Stop()
+	}()
+	if err := server.Serve(l); err != nil {
+		t.Error(err)
+	}
 }
 
 // cheapWorker costs as little as it can.
