@@ -9,6 +9,8 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	overloadv3 "github.com/envoyproxy/go-control-plane/envoy/config/overload/v3"
+	downstreamv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/resource_monitors/downstream_connections/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -26,13 +28,16 @@ type BootstrapOptions struct {
 	Cluster string // node.cluster; required by Envoy
 	Admin   string // loopback host:port or unix:/path; empty: no admin interface
 	XDS     string // Axon's control plane, host:port or unix:/path
+	// MaxConnections is how many connections of clients may be open; 0 is as many as come.
+	MaxConnections int
 }
 
 // Bootstrap makes the bootstrap of an Envoy that gets its listeners and clusters, and by them routes and endpoints, over one delta
-// ADS stream from Axon. Limits on memory and connections are left to the operator, so there is no overload manager in it.
+// ADS stream from Axon.
 func Bootstrap(o BootstrapOptions) (*bootstrapv3.Bootstrap, error) {
 	cluster, xdsErr := xdsCluster(o.XDS)
 	admin, adminErr := adminInterface(o.Admin)
+	overload, overloadErr := overloadManager(o.MaxConnections)
 	var idErr, clusterErr error
 	if o.NodeID == "" {
 		idErr = errors.New("bootstrap: no node id")
@@ -40,7 +45,7 @@ func Bootstrap(o BootstrapOptions) (*bootstrapv3.Bootstrap, error) {
 	if o.Cluster == "" {
 		clusterErr = errors.New("bootstrap: no node cluster")
 	}
-	if err := errors.Join(idErr, clusterErr, adminErr, xdsErr); err != nil {
+	if err := errors.Join(idErr, clusterErr, adminErr, xdsErr, overloadErr); err != nil {
 		return nil, err
 	}
 	return &bootstrapv3.Bootstrap{
@@ -48,7 +53,24 @@ func Bootstrap(o BootstrapOptions) (*bootstrapv3.Bootstrap, error) {
 		Admin:            admin,
 		StaticResources:  &bootstrapv3.Bootstrap_StaticResources{Clusters: []*clusterv3.Cluster{cluster}},
 		DynamicResources: dynamicResources(),
+		OverloadManager:  overload,
 	}, nil
+}
+
+// overloadManager keeps file descriptors free for connections to workers: without them Envoy takes a worker that it can't connect to
+// for dead. The memory that Envoy may use is left to the operator.
+func overloadManager(connections int) (*overloadv3.OverloadManager, error) {
+	if connections == 0 {
+		return nil, nil
+	}
+	limit, err := anypb.New(&downstreamv3.DownstreamConnectionsConfig{MaxActiveDownstreamConnections: int64(connections)})
+	if err != nil {
+		return nil, fmt.Errorf("bootstrap: max connections: %w", err)
+	}
+	return &overloadv3.OverloadManager{ResourceMonitors: []*overloadv3.ResourceMonitor{{
+		Name:       "envoy.resource_monitors.global_downstream_max_connections",
+		ConfigType: &overloadv3.ResourceMonitor_TypedConfig{TypedConfig: limit},
+	}}}, nil
 }
 
 // BootstrapJSON renders a bootstrap as JSON. Not as YAML: Envoy's YAML reads a bare y or n as a boolean.

@@ -17,6 +17,7 @@ func TestBootstrapGolden(t *testing.T) {
 	tests := map[string]BootstrapOptions{
 		"unix_socket": {NodeID: "axon-demo", Cluster: "axon", Admin: "127.0.0.1:9901", XDS: "unix:/run/axon/xds.sock"},
 		"ip_address":  {NodeID: "y", Cluster: "n", Admin: "unix:/run/axon/admin.sock", XDS: "[::1]:18000"},
+		"connections": {NodeID: "axon", Cluster: "axon", XDS: "unix:/run/axon/xds.sock", MaxConnections: 5000},
 		"host_name":   {NodeID: "edge-1", Cluster: "edge", XDS: "axon.example.org:18000"},
 	}
 	envoy := realEnvoy(t)

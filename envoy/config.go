@@ -19,6 +19,8 @@ type Config struct {
 	Admin string `yaml:"admin"`
 	// Concurrency is the number of Envoy's worker threads; 0 is one per core.
 	Concurrency int `yaml:"concurrency"`
+	// MaxConnections is how many connections of clients Envoy has open; more are closed at once. 0 is as many as come.
+	MaxConnections int `yaml:"max_connections"`
 	// Dir holds the state of the supervised Envoy: bootstrap, log pipe, state file, lock.
 	Dir string `yaml:"dir"`
 	// Drain is how long requests in flight may go on when Envoy is told to end.
@@ -55,6 +57,9 @@ func (c Config) Validate() error {
 	}
 	if c.Concurrency < 0 {
 		fault("concurrency", "%d: has to be 0 (one thread per core) or more", c.Concurrency)
+	}
+	if c.MaxConnections < 0 {
+		fault("max_connections", "%d: has to be 0 (as many as come) or more", c.MaxConnections)
 	}
 	if !filepath.IsAbs(c.Dir) {
 		fault("dir", "%q: has to be an absolute path", c.Dir)

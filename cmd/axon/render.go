@@ -78,7 +78,9 @@ func (d deployment) bootstrap() (*bootstrapv3.Bootstrap, error) {
 	if d.config.identityAlone() {
 		return nil, errNothingForEnvoy
 	}
-	return envoy.Bootstrap(envoy.BootstrapOptions{NodeID: nodeID, Cluster: nodeID, Admin: d.config.Envoy.Admin, XDS: d.config.XDS.Advertised()})
+	return envoy.Bootstrap(envoy.BootstrapOptions{
+		NodeID: nodeID, Cluster: nodeID, Admin: d.config.Envoy.Admin, XDS: d.config.XDS.Advertised(), MaxConnections: d.config.Envoy.MaxConnections,
+	})
 }
 
 func printBootstrap(cmd *cobra.Command, bootstrap *bootstrapv3.Bootstrap, asJSON bool) error {
