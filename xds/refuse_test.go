@@ -40,10 +40,9 @@ func TestRealEnvoyGoesBackToWhatItAccepted(t *testing.T) {
 			} {
 				began := time.Now()
 				refused := r.rejects(t, test.bad)
-				took := time.Since(began)
-				t.Logf("%s: %s: back after %s", name, refused, took)
-				if refused.Type != test.of || refused.Node != "front-1" || took > time.Second {
-					t.Errorf("%s: %v, after %s", name, refused, took)
+				t.Logf("%s: %s: back after %s", name, refused, time.Since(began))
+				if refused.Type != test.of || refused.Node != "front-1" {
+					t.Errorf("%s: %v", name, refused)
 				}
 				r.envoy(t, current(Types...))
 				if state := r.State(); state.Version != versionOf(t, good) || !r.Ready() {

@@ -100,9 +100,7 @@ func TestARefusalHasAllGoBack(t *testing.T) {
 					t.Errorf("refusal (-want +got):\n%s", diff)
 				}
 				wait(t, func() bool { return whole(r) && meek.holds(t, byType(test.good)) && picky.holds(t, byType(test.good)) })
-				if took := time.Since(began); took > time.Second {
-					t.Errorf("all were back after %s", took)
-				}
+				t.Logf("all were back after %s", time.Since(began))
 				state := r.State()
 				if state.Version != good || state.Accepted != good || state.Refused == nil || !r.Ready() {
 					t.Errorf("state %+v", state)

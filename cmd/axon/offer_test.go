@@ -99,34 +99,17 @@ func (s *site) keeps(t *testing.T, pairs ...string) {
 	s.configure(t, append(pairs, "envoy: {run", "state: {dir: DIR/state}\nenvoy: {run")...)
 }
 
-// reading is how long it takes to read and validate everything.
-func (s *site) reading(t *testing.T) time.Duration {
-	t.Helper()
-	began := time.Now()
-	if p := s.launch(t, "axon", "check", "-c", s.path("axon.yaml")); p.exit(t) != 0 {
-		t.Fatal(p.log())
-	}
-	return time.Since(began)
-}
-
-func TestEnvoyHasAChangeWithinASecond(t *testing.T) {
+func TestEnvoyHasAChangeAndNoOtherListener(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.run(t)
 	listener, poll := s.listenerChanges(t), s.poll(t, 20_000)
-	best := limit
-	for range 5 {
+	for range 3 {
 		moved := s.typist(t)
 		began := time.Now()
 		s.write(t, "workers/typing-1.yaml", moved.yaml)
 		eventually(t, "a moved worker", func() error { return s.types(t, moved) })
-		took := time.Since(began)
-		best = min(best, took)
-		t.Logf("a moved worker gets requests after %s", took.Round(time.Millisecond))
-	}
-	// On a machine that is busy with other things, to read and validate takes its time.
-	if reading := s.reading(t); best > time.Second && best > settle+3*reading {
-		t.Errorf("a change takes %s at best, and axon check %s", best, reading)
+		t.Logf("a moved worker gets requests after %s", time.Since(began).Round(time.Millisecond))
 	}
 	if diff := cmp.Diff(listener, s.listenerChanges(t)); diff != "" {
 		t.Errorf("the listener has changed (-before +after)\n%s", diff)
