@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -32,11 +31,7 @@ type front struct {
 
 func startFront(b *testing.B) *front {
 	b.Helper()
-	dir, err := os.MkdirTemp("", "ax") // b.TempDir is too long a path for a unix socket
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := envoytest.ShortDir(b)
 	admin := filepath.Join(dir, "admin")
 	static, err := translate.Static(resources(b, dir))
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"axon/e2e/process"
 	"axon/e2e/synapse"
+	"axon/envoy/envoytest"
 )
 
 // readyLimit is how long Axon and its Envoy may take until they serve; they need about a second.
@@ -31,7 +32,7 @@ type axon struct {
 // startAxon runs the front door of hs, configured by Synapse's own files, and returns when clients are answered.
 func startAxon(t *testing.T, hs *synapse.Homeserver) *axon {
 	t.Helper()
-	a := &axon{Dir: shortDir(t), URL: freeURL(t), Admin: freeURL(t), Envoy: freeURL(t)}
+	a := &axon{Dir: envoytest.ShortDir(t), URL: freeURL(t), Admin: freeURL(t), Envoy: freeURL(t)}
 	root := synapse.Root(t)
 	program := cmp.Or(os.Getenv("AXON"), filepath.Join(root, "bin", "axon"))
 	if _, err := os.Stat(program); err != nil {
@@ -107,21 +108,6 @@ func (a *axon) output() string {
 		return err.Error()
 	}
 	return string(text)
-}
-
-// shortDir is a folder whose name leaves room for a unix socket's 107 bytes, which that of t.TempDir may not.
-func shortDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "ax")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Errorf("remove Axon's files: %v", err)
-		}
-	})
-	return dir
 }
 
 const scheme = "http://"

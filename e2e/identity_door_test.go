@@ -19,6 +19,7 @@ import (
 
 	"axon/e2e/process"
 	"axon/e2e/synapse"
+	"axon/envoy/envoytest"
 )
 
 // talkative is an axon that says all that it can, and whose numbers are read.
@@ -35,7 +36,7 @@ func startTalkative(t *testing.T, hs *synapse.Homeserver, more ...string) talkat
 	t.Helper()
 	root := synapse.Root(t)
 	d := talkative{
-		axon:    &axon{Dir: shortDir(t), URL: freeURL(t), Admin: freeURL(t), Envoy: freeURL(t)},
+		axon:    &axon{Dir: envoytest.ShortDir(t), URL: freeURL(t), Admin: freeURL(t), Envoy: freeURL(t)},
 		t:       t,
 		program: cmp.Or(os.Getenv("AXON"), filepath.Join(root, "bin", "axon")),
 	}

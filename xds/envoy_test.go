@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -107,11 +106,7 @@ type realEnvoy struct {
 
 func startEnvoy(t *testing.T, protocol corev3.ApiConfigSource_ApiType) *realEnvoy {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "xds") // t.TempDir is too long for the path of a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := envoytest.ShortDir(t)
 	admin := filepath.Join(dir, "admin.sock")
 	e := &realEnvoy{xds: filepath.Join(dir, "xds.sock"), http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {

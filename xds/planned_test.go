@@ -13,12 +13,7 @@ import (
 
 // Whatever is planned can be published, and has the same version each time that it is translated.
 func TestEveryPlanMakesASnapshot(t *testing.T) {
-	deployments, err := filepath.Glob("topology/testdata/*/topology.yaml")
-	if err != nil || len(deployments) == 0 {
-		t.Fatalf("no deployments: %v", err)
-	}
-	for _, file := range deployments {
-		dir := filepath.Dir(file)
+	for _, dir := range deployments(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			p := planned(t, dir)
 			p.Identity = &plan.Identity{Address: topology.Address{Path: "/run/axon/authz.sock"}, Timeout: time.Second}
@@ -52,4 +47,17 @@ func planned(t *testing.T, dir string) *plan.Plan {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// deployments are the folders of those that package topology has for its tests.
+func deployments(t *testing.T) (dirs []string) {
+	t.Helper()
+	files, err := filepath.Glob("topology/testdata/*/topology.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no deployments: %v", err)
+	}
+	for _, file := range files {
+		dirs = append(dirs, filepath.Dir(file))
+	}
+	return dirs
 }

@@ -19,12 +19,7 @@ import (
 
 // What is kept gives the same versions again, so that it wakes no Envoy, and it holds no secret.
 func TestARecordGivesTheSameVersions(t *testing.T) {
-	deployments, err := filepath.Glob("topology/testdata/*/topology.yaml")
-	if err != nil || len(deployments) == 0 {
-		t.Fatalf("no deployments: %v", err)
-	}
-	for _, file := range deployments {
-		dir := filepath.Dir(file)
+	for _, dir := range deployments(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			p := planned(t, dir)
 			p.Identity = &plan.Identity{

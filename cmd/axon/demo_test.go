@@ -6,13 +6,15 @@ import (
 	"regexp"
 	"syscall"
 	"testing"
+
+	"axon/envoy/envoytest"
 )
 
 var goingWell = regexp.MustCompile(`[1-9][0-9]* requests, 0 failed\n.* ([1-9][0-9]*) of ([0-9]+) syncs came with X-User-Identifier`)
 
 func TestDemoShowsWhoLandsWhereAndLeavesNothing(t *testing.T) {
 	t.Parallel()
-	s := &site{dir: shortDir(t)}
+	s := &site{dir: envoytest.ShortDir(t)}
 	found := func() []*site {
 		folders, _ := filepath.Glob(filepath.Join(s.dir, "axon-demo-*"))
 		var all []*site

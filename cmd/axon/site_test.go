@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"axon/demo/standin"
+	"axon/envoy/envoytest"
 )
 
 // site is a homeserver of stand-ins, Synapse's files about it, and an axon.yaml that reads these.
@@ -59,7 +59,7 @@ envoy: {run: true, dir: DIR/envoy, admin: "unix:DIR/envoy.sock", concurrency: 1}
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	dir := shortDir(t)
+	dir := envoytest.ShortDir(t)
 	s := &site{dir: dir, front: freeAddress(t), admin: freeAddress(t), tokens: map[string]string{}, workers: map[string]*standin.Worker{}}
 	t.Cleanup(s.endEnvoy)
 	for i := range 32 {
@@ -113,21 +113,6 @@ func (s *site) write(t *testing.T, name, text string) {
 
 func (s *site) path(name string) string { return filepath.Join(s.dir, name) }
 
-// shortDir is for unix sockets, whose paths are 107 bytes at most: t.TempDir is too long.
-func shortDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "axon")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
 // endEnvoy ends the Envoy of a test that failed.
 func (s *site) endEnvoy() {
 	if pid, err := s.envoyPID(); err == nil && alive(pid) {
@@ -138,17 +123,8 @@ func (s *site) endEnvoy() {
 	}
 }
 
-// envoyPID is that of the supervised Envoy, which is written down for the next Axon.
-func (s *site) envoyPID() (int, error) {
-	var state struct {
-		PID int `json:"pid"`
-	}
-	data, err := os.ReadFile(s.path("envoy/envoy.json"))
-	if err != nil {
-		return 0, err
-	}
-	return state.PID, json.Unmarshal(data, &state)
-}
+// envoyPID is that of the supervised Envoy.
+func (s *site) envoyPID() (int, error) { return envoytest.SupervisedPID(s.path("envoy")) }
 
 // alive says whether a process runs. An orphan that has ended may stay a zombie where nobody waits for it.
 func alive(pid int) bool {

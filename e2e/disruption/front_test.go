@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -111,19 +110,4 @@ func until(t testing.TB, what string, done func() bool) {
 			t.Fatalf("it never comes about that %s", what)
 		}
 	}
-}
-
-// shortDir is a folder whose name leaves room for a unix socket's 107 bytes, which that of t.TempDir may not.
-func shortDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "ax")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
 }

@@ -8,6 +8,7 @@ import (
 
 	"axon/bench/load"
 	"axon/demo/standin"
+	"axon/envoy/envoytest"
 	"axon/xds/plan"
 	"axon/xds/ring"
 	"axon/xds/topology"
@@ -43,7 +44,7 @@ type homeserver struct {
 
 func startHomeserver(t testing.TB, balance plan.Balance, workers int) *homeserver {
 	t.Helper()
-	h := &homeserver{balance: balance, dir: shortDir(t), sockets: map[string]string{}, running: map[string]*load.Worker{}}
+	h := &homeserver{balance: balance, dir: envoytest.ShortDir(t), sockets: map[string]string{}, running: map[string]*load.Worker{}}
 	for i := range workers {
 		h.names = append(h.names, fmt.Sprintf("sync-%d", i+1))
 	}

@@ -2,7 +2,6 @@ package faults
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -60,17 +59,8 @@ func (s *site) answers(address, path string) error {
 	return errors.Join(err, response.Body.Close())
 }
 
-// envoyPID is that of the supervised Envoy, which is written down for the next Axon.
-func (s *site) envoyPID() (int, error) {
-	var state struct {
-		PID int `json:"pid"`
-	}
-	data, err := os.ReadFile(s.path("envoy/envoy.json"))
-	if err != nil {
-		return 0, err
-	}
-	return state.PID, json.Unmarshal(data, &state)
-}
+// envoyPID is that of the supervised Envoy.
+func (s *site) envoyPID() (int, error) { return envoytest.SupervisedPID(s.path("envoy")) }
 
 // endEnvoy ends the Envoy of an Axon that was killed and not started again.
 func (s *site) endEnvoy() {

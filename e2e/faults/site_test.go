@@ -15,6 +15,7 @@ import (
 	"axon/demo/standin"
 	"axon/e2e/process"
 	"axon/e2e/synapse"
+	"axon/envoy/envoytest"
 )
 
 // site is a homeserver of stand-in processes behind the real front door, with load on it.
@@ -63,7 +64,7 @@ const (
 func newSite(t testing.TB, draw *rand.Rand) *site {
 	t.Helper()
 	s := &site{
-		t: t, draw: draw, dir: shortDir(t), tokens: map[string]string{}, workers: map[string]*worker{},
+		t: t, draw: draw, dir: envoytest.ShortDir(t), tokens: map[string]string{}, workers: map[string]*worker{},
 		front: freeAddress(t), admin: freeAddress(t), redisAddress: freeAddress(t),
 	}
 	t.Cleanup(s.endEnvoy)
@@ -145,21 +146,6 @@ func (s *site) dump(name string) {
 		lines := strings.Split(string(text), "\n")
 		s.t.Logf("%s:\n%s", filepath.Base(file), strings.Join(lines[max(0, len(lines)-60):], "\n"))
 	}
-}
-
-// shortDir is for unix sockets, whose paths are 107 bytes at most: t.TempDir is too long.
-func shortDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "ax")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
 }
 
 // meanwhile runs functions at the same time, and returns when all have.

@@ -48,8 +48,7 @@ func stepBack(t *testing.T, balance plan.Balance, initial int) {
 		names = append(names, fmt.Sprintf("initial-sync-%d", n+1))
 	}
 	stands := map[string]*stand{}
-	topo := &topology.Topology{ServerName: "example.org", StreamWriters: map[topology.Stream][]string{}}
-	for _, name := range names {
+	topo := processes(func(name string) topology.Address {
 		s := &stand{name: name, address: "127.0.0.1:0"}
 		s.start(t)
 		stands[name] = s
@@ -57,16 +56,8 @@ func stepBack(t *testing.T, balance plan.Balance, initial int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := &topology.Worker{Name: name, Listeners: []topology.Listener{{Address: address, Resources: []topology.Resource{topology.Client}}}}
-		if name == "main" {
-			topo.Main = w
-		} else {
-			topo.Workers = append(topo.Workers, w)
-		}
-	}
-	for _, stream := range topology.Streams {
-		topo.StreamWriters[stream] = []string{"main"}
-	}
+		return address
+	}, names...)
 	interval := 100 * time.Millisecond
 	p, err := plan.Build(topo, plan.Config{
 		Balance: balance, Health: plan.HealthConfig{Interval: &interval},

@@ -44,11 +44,7 @@ func (g *gate) await(t *testing.T, n int32) {
 func behindGate(t *testing.T, limits plan.Limits) (*gate, *plan.Plan) {
 	t.Helper()
 	g := &gate{open: make(chan struct{})}
-	main := &topology.Worker{Name: "main", Listeners: []topology.Listener{{Address: serve(t, g.ServeHTTP), Resources: []topology.Resource{topology.Client}}}}
-	topo := &topology.Topology{ServerName: "example.org", Main: main, StreamWriters: map[topology.Stream][]string{}}
-	for _, stream := range topology.Streams {
-		topo.StreamWriters[stream] = []string{"main"}
-	}
+	topo := processes(func(string) topology.Address { return serve(t, g.ServeHTTP) }, "main")
 	p, err := plan.Build(topo, plan.Config{Listeners: []plan.ListenerConfig{{Address: listenerFor(t).Address.String()}}, Limits: limits}, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -93,25 +93,15 @@ func TestBoundedLoadSpreadsWhatIsUnderWay(t *testing.T) {
 func behindGates(t *testing.T, percent uint32) (map[string]*gate, *plan.Plan) {
 	t.Helper()
 	gates := map[string]*gate{}
-	topo := &topology.Topology{ServerName: "example.org", StreamWriters: map[topology.Stream][]string{}}
-	for _, name := range []string{"main", "sync-1", "sync-2", "sync-3"} {
+	topo := processes(func(name string) topology.Address {
 		g := &gate{open: make(chan struct{})}
 		gates[name] = g
-		address := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		return serve(t, func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/health" {
 				g.ServeHTTP(w, r)
 			}
 		})
-		w := &topology.Worker{Name: name, Listeners: []topology.Listener{{Address: address, Resources: []topology.Resource{topology.Client}}}}
-		if name == "main" {
-			topo.Main = w
-		} else {
-			topo.Workers = append(topo.Workers, w)
-		}
-	}
-	for _, stream := range topology.Streams {
-		topo.StreamWriters[stream] = []string{"main"}
-	}
+	}, "main", "sync-1", "sync-2", "sync-3")
 	interval := 200 * time.Millisecond
 	config := plan.Config{Listeners: []plan.ListenerConfig{{Address: listenerFor(t).Address.String()}}, Health: plan.HealthConfig{Interval: &interval}}
 	if percent > 0 {
