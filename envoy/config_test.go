@@ -39,7 +39,7 @@ func TestConfigValidate(t *testing.T) {
 		"admin needs an absolute socket path": {change: func(c *Config) { c.Admin = "unix:admin.sock" }, want: []string{"envoy.admin: ", "absolute"}},
 		"debug would print tokens":            {change: func(c *Config) { c.LogLevel = "debug" }, want: []string{"envoy.log_level: ", "access tokens"}},
 		"the sockets of a hot restart need room": {
-			change: func(c *Config) { c.Dir, c.HotRestart = "/"+strings.Repeat("x", longestHotDir), true }, want: []string{"envoy.dir: ", "80 bytes"},
+			change: func(c *Config) { c.Dir, c.HotRestart = "/"+strings.Repeat("x", longestHotDir), true }, want: []string{"envoy.dir: ", "71 bytes"},
 		},
 		"every fault is told": {
 			change: func(c *Config) { *c = Config{Concurrency: -1, Drain: -time.Second, Dir: "run"} },

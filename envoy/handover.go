@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -139,7 +138,7 @@ func (s *Supervisor) retire(p *process, epoch uint32) {
 		if err != nil {
 			return // a hot restart won't be possible either
 		}
-		path := filepath.Join(s.config.Dir, fmt.Sprintf("%s_parent_%d%d", socketName, id, (epoch-1)%3)) // as Envoy makes it
+		path := s.parentSocket(id, epoch-1)
 		_ = os.Remove(path)
 		socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 		if err != nil {

@@ -17,8 +17,8 @@ import (
 const (
 	baseIDName = "envoy-base-id" // Envoy writes it: the number of what two Envoys share while one hands over
 	socketName = "hot"           // the beginning of the names of the sockets over which it does
-	// longestHotDir leaves room for "/hot_udp_parent_" and ten digits in the 107 bytes of a unix socket's path.
-	longestHotDir = 80
+	// longestHotDir leaves room for "/hot_udp_parent_" and twenty digits in the 107 bytes of a unix socket's path.
+	longestHotDir = 71
 	// parentTime is how long an Envoy that has handed over may finish what it has begun. By its end each response has told its client
 	// to connect anew.
 	parentTime = drainTime + 10*time.Second
@@ -60,6 +60,13 @@ func (s *Supervisor) baseID() (uint32, error) {
 		return 0, fmt.Errorf("%s: %w", baseIDName, err)
 	}
 	return uint32(id), nil
+}
+
+// parentSocket is where the Envoy of an epoch listens to its successor. Envoy has ten times the base id in 32 bits with a sign and
+// adds the epoch to them in 64 without one (seen on 1.40), so that some ids make a number of twenty digits.
+func (s *Supervisor) parentSocket(id, epoch uint32) string {
+	number := uint64(int32(id*10)) + uint64(epoch%3)
+	return filepath.Join(s.config.Dir, fmt.Sprintf("%s_parent_%d", socketName, number))
 }
 
 // forgetHot removes what Envoys with hot restart leave: sockets, and 104 bytes of shared memory.

@@ -103,6 +103,19 @@ func (f *fixture) noSharedMemory(t *testing.T, id uint32) {
 	}
 }
 
+// The names are those that Envoy 1.40 gave its sockets for these base ids.
+func TestParentSocketIsEnvoys(t *testing.T) {
+	s := &Supervisor{config: Config{Dir: "/run"}}
+	for want, got := range map[string]string{
+		"/run/hot_parent_2018915411":           s.parentSocket(201891541, 4),
+		"/run/hot_parent_18446744072092549960": s.parentSocket(267796564, 0),
+	} {
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 func TestSupervisorHandsOverToANewBinary(t *testing.T) {
 	f := hot(t)
 	r := f.run(t)
