@@ -2,6 +2,7 @@ package xds
 
 import (
 	"testing"
+	"time"
 
 	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
@@ -10,11 +11,15 @@ import (
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	faultv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/common/fault/v3"
+	httpfaultv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/fault/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"axon/xds/translate"
 )
@@ -33,14 +38,31 @@ func front(t *testing.T) translate.Resources {
 // frontListener has port 0: Envoy takes a free one.
 func frontListener(t *testing.T, name, routes string) *listenerv3.Listener {
 	t.Helper()
+	return filteredListener(t, name, routes)
+}
+
+// delayedListener holds each request up, after its route was found.
+func delayedListener(t *testing.T, by time.Duration) *listenerv3.Listener {
+	t.Helper()
+	delay := &faultv3.FaultDelay{
+		FaultDelaySecifier: &faultv3.FaultDelay_FixedDelay{FixedDelay: durationpb.New(by)},
+		Percentage:         &typev3.FractionalPercent{Numerator: 100},
+	}
+	return filteredListener(t, "http", "http", &hcmv3.HttpFilter{
+		Name: "fault", ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: anyOf(t, &httpfaultv3.HTTPFault{Delay: delay})},
+	})
+}
+
+func filteredListener(t *testing.T, name, routes string, filters ...*hcmv3.HttpFilter) *listenerv3.Listener {
+	t.Helper()
 	manager := &hcmv3.HttpConnectionManager{
 		StatPrefix: "front",
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
 			RouteConfigName: routes, ConfigSource: aggregated(),
 		}},
-		HttpFilters: []*hcmv3.HttpFilter{{
+		HttpFilters: append(filters, &hcmv3.HttpFilter{
 			Name: "router", ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: anyOf(t, &routerv3.Router{})},
-		}},
+		}),
 	}
 	return &listenerv3.Listener{
 		Name:    name,

@@ -12,6 +12,7 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/google/go-cmp/cmp"
@@ -62,6 +63,10 @@ func TestSteps(t *testing.T) {
 				{"cluster b", "endpoint b", "new route"},
 			},
 		},
+		"a cluster goes that nothing leads to": {
+			from: twoClusters(t), to: front(t),
+			want: [][]string{{"cluster main", "endpoint main", "new route"}},
+		},
 		"a cluster holds its endpoints itself from now on": {
 			from: front(t), to: resolved,
 			want: [][]string{{"cluster main", "new route"}},
@@ -97,6 +102,7 @@ func TestSteps(t *testing.T) {
 
 func TestRoutesWaitForClustersToBeAcknowledged(t *testing.T) {
 	r := run(t)
+	r.linger = 0
 	r.sends(t, only(t, "a"), true)
 	c := r.delta(t)
 	for _, request := range []*discoveryv3.DeltaDiscoveryRequest{subscribeDelta(Cluster), subscribeDelta(Route, "http")} {
@@ -148,6 +154,32 @@ func TestRealEnvoyLosesNoRequestWhenClustersChange(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A request looks for its cluster after whatever holds it up on its way there, as the question for its user may.
+func TestRealEnvoyLosesNoRequestOnTheWayToAClusterThatGoes(t *testing.T) {
+	e, port := startEnvoy(t, corev3.ApiConfigSource_DELTA_GRPC), upstream(t)
+	held := func(cluster string) translate.Resources {
+		resources := warming(t, cluster, port)
+		resources.Listeners = []*listenerv3.Listener{delayedListener(t, time.Second)}
+		return resources
+	}
+	r := e.serve(t)
+	r.linger = 3 * time.Second
+	r.sends(t, held("a"), true)
+	r.envoy(t, current(Types...))
+	e.answers(t, "/else", "main")
+
+	answer := make(chan string)
+	go func() { answer <- e.get(t, e.front+"/else") }()
+	wait(t, func() bool { return e.stat(t, "http.front.downstream_rq_active") == 1 })
+	r.sends(t, held("b"), true)
+	r.envoy(t, current(Types...))
+	if got := <-answer; got != "main" {
+		t.Errorf("answer %q", got)
+	}
+	wait(t, func() bool { return e.stat(t, "cluster_manager.cluster_removed") == 1 })
+	r.envoy(t, current(Types...))
 }
 
 // warming is a cluster that is not ready before its first health check, which upstream makes slow.

@@ -46,6 +46,7 @@ type Server struct {
 	aggregated, single serverv3.Server
 	caches             caches
 
+	linger     time.Duration // a constant, but for tests
 	publishing sync.Mutex
 	published  atomic.Pointer[published]
 	verdict    atomic.Pointer[verdict]
@@ -57,6 +58,7 @@ type published struct {
 	snapshot *cachev3.Snapshot
 	version  string
 	at       time.Time
+	given    *cachev3.Snapshot // what Envoys have of it: the snapshot, for a while with clusters that it does not have
 }
 
 // New makes a server that waits for its first Publish.
@@ -66,7 +68,7 @@ func New(o Options) *Server {
 		log = slog.Default()
 	}
 	ctx, end := context.WithCancel(context.Background())
-	s := &Server{log: log, context: ctx, end: end, tracker: newTracker(log, o.Registerer), caches: newCaches(log)}
+	s := &Server{log: log, context: ctx, end: end, tracker: newTracker(log, o.Registerer), caches: newCaches(log), linger: linger}
 	s.verdict.Store(&verdict{})
 	s.aggregated, s.single = s.serve(true), s.serve(false)
 	if o.Registerer != nil {
@@ -129,8 +131,9 @@ func (s *Server) Publish(r translate.Resources) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	s.offer(&published{snapshot: snapshot, version: version, at: time.Now()}, way)
-	if err := s.rollOut(way); err != nil {
+	p := &published{snapshot: snapshot, version: version, at: time.Now(), given: given(s.caches.sent, way)}
+	s.offer(p, way)
+	if err := s.rollOut(p, way); err != nil {
 		return false, fmt.Errorf("snapshot %s: %w", version, err)
 	}
 	s.log.Info("snapshot published", "version", version, "listeners", len(r.Listeners), "routes", len(r.Routes),

@@ -75,9 +75,9 @@ func (s *Server) State() State {
 	}
 	versions := make(map[Type]string, len(typeURLs))
 	for t, url := range typeURLs {
-		versions[t] = p.snapshot.GetVersion(url)
+		versions[t] = p.given.GetVersion(url)
 	}
-	state.Version, state.Versions, state.PublishedAt, state.Envoys = p.version, versions, p.at, s.tracker.envoys(p.snapshot)
+	state.Version, state.Versions, state.PublishedAt, state.Envoys = p.version, versions, p.at, s.tracker.envoys(p.given)
 	return state
 }
 

@@ -67,7 +67,7 @@ func (s *Server) follow() {
 func (s *Server) judge() error {
 	p, v := s.published.Load(), s.verdict.Load()
 	// First, because a refusal that comes meanwhile must not pass for an answer.
-	accepted := p != nil && (v.accepted == nil || v.accepted.version != p.version) && s.tracker.accepted(p.snapshot)
+	accepted := p != nil && (v.accepted == nil || v.accepted.version != p.version) && s.tracker.accepted(p.given)
 	for _, o := range s.tracker.objections() {
 		if s.counts(o, p, v.accepted) {
 			return s.rollBack(o, p, v)
@@ -90,7 +90,7 @@ func (s *Server) counts(o objection, p, accepted *published) bool {
 
 func (s *Server) rollBack(o objection, p *published, v *verdict) error {
 	refused := &RefusedError{Version: p.version, Node: o.node, Type: o.of, Message: o.Message, At: o.At}
-	back := &published{snapshot: v.accepted.snapshot, version: v.accepted.version, at: time.Now()}
+	back := &published{snapshot: v.accepted.snapshot, version: v.accepted.version, at: time.Now(), given: v.accepted.snapshot}
 	way, err := steps(s.caches.sent, back.snapshot)
 	if err != nil {
 		way = []step{{snapshot: back.snapshot}}
@@ -151,7 +151,7 @@ func (s *Server) Trust(r translate.Resources) error {
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
 	now := time.Now()
-	s.verdict.Store(&verdict{accepted: &published{snapshot: snapshot, version: Version(snapshot), at: now}, acceptedAt: now})
+	s.verdict.Store(&verdict{accepted: &published{snapshot: snapshot, version: Version(snapshot), at: now, given: snapshot}, acceptedAt: now})
 	return nil
 }
 
@@ -179,7 +179,7 @@ func (s *Server) outcome(version string) (done bool, err error) {
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
 	p := s.published.Load()
-	done = p == nil || p.version != version || s.tracker.settled(step{p.snapshot, Types}) // before the verdict that this needs
+	done = p == nil || p.version != version || s.tracker.settled(step{snapshot: p.given, await: Types}) // before the verdict that this needs
 	_ = s.judge()
 	if refused := s.verdict.Load().refused; refused != nil && refused.Version == version {
 		return true, refused
