@@ -124,9 +124,8 @@ func (h *homeserver) publish(t testing.TB, names []string) {
 	h.names = names
 }
 
-// untilUsed waits until Envoy uses a worker, or does not: until it says so, and its answers do. The latter may take a second
-// longer, for which Envoy keeps changes of health together (update_merge_window). Meanwhile some users go on, and so they
-// do once more afterwards.
+// untilUsed waits until Envoy uses a worker, or does not: until it says so, and its answers do, which may take a moment longer.
+// Meanwhile some users go on, and so they do once more afterwards.
 func (h *homeserver) untilUsed(t testing.TB, name string, used bool) {
 	t.Helper()
 	until(t, fmt.Sprintf("Envoy uses %s: %t", name, used), func() bool {

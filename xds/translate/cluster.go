@@ -10,6 +10,7 @@ import (
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"axon/xds/plan"
 )
@@ -36,7 +37,7 @@ func cluster(p *plan.Plan, c plan.Cluster) *clusterv3.Cluster {
 		Name:                          c.Name,
 		ConnectTimeout:                seconds(connectTimeout),
 		LbPolicy:                      clusterv3.Cluster_LEAST_REQUEST,
-		CommonLbConfig:                &clusterv3.Cluster_CommonLbConfig{HealthyPanicThreshold: &typev3.Percent{Value: 0}},
+		CommonLbConfig:                commonLB(),
 		IgnoreHealthOnHostRemoval:     true,
 		CircuitBreakers:               circuitBreakers(c.Limit),
 		TypedExtensionProtocolOptions: protocolOptions(httpOneOptions(c.Limit)),
@@ -52,6 +53,15 @@ func cluster(p *plan.Plan, c plan.Cluster) *clusterv3.Cluster {
 		built.TransportSocket = upstreamTLS(c.Members[0].Address.Host)
 	}
 	return built
+}
+
+// commonLB has Envoy use a worker as soon as it knows of its health: it would gather such changes for a second, in which the users of
+// a worker with a new address are elsewhere.
+func commonLB() *clusterv3.Cluster_CommonLbConfig {
+	return &clusterv3.Cluster_CommonLbConfig{
+		HealthyPanicThreshold: &typev3.Percent{Value: 0},
+		UpdateMergeWindow:     durationpb.New(0),
+	}
 }
 
 // needsDNS says whether Envoy has to resolve a name to reach the cluster.
