@@ -19,7 +19,8 @@ type Config struct {
 	Admin string `yaml:"admin"`
 	// Concurrency is the number of Envoy's worker threads; 0 is one per core.
 	Concurrency int `yaml:"concurrency"`
-	// MaxConnections is how many connections of clients Envoy has open; more are closed at once. 0 is as many as come.
+	// MaxConnections is how many connections of clients Envoy has open; more are closed at once. 0 is what Connections says of an
+	// Envoy that Axon runs, and as many as come in another one's bootstrap.
 	MaxConnections int `yaml:"max_connections"`
 	// Dir holds the state of the supervised Envoy: bootstrap, log pipe, state file, lock.
 	Dir string `yaml:"dir"`
@@ -59,7 +60,7 @@ func (c Config) Validate() error {
 		fault("concurrency", "%d: has to be 0 (one thread per core) or more", c.Concurrency)
 	}
 	if c.MaxConnections < 0 {
-		fault("max_connections", "%d: has to be 0 (as many as come) or more", c.MaxConnections)
+		fault("max_connections", "%d: has to be 0 (as many as open files allow) or more", c.MaxConnections)
 	}
 	if !filepath.IsAbs(c.Dir) {
 		fault("dir", "%q: has to be an absolute path", c.Dir)

@@ -61,7 +61,7 @@ func (s *Supervisor) launch(more []string) (*process, error) {
 		_ = p.signal(unix.SIGKILL) // else nobody would know of it
 		return nil, err
 	}
-	s.log.Info("started envoy", "pid", p.pid, "binary", s.binary, "admin", s.config.Admin)
+	s.log.Info("started envoy", "pid", p.pid, "binary", s.binary, "admin", s.config.Admin, "max_connections", s.config.MaxConnections)
 	return p, nil
 }
 

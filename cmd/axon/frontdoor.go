@@ -141,6 +141,11 @@ func (f *frontDoor) supervise(d deployment) error {
 	if err != nil {
 		return err
 	}
+	files, err := envoy.OpenFiles()
+	if err != nil {
+		return err
+	}
+	d.config.Envoy.MaxConnections = cmp.Or(d.config.Envoy.MaxConnections, envoy.Connections(files))
 	bootstrap, err := d.bootstrap()
 	if err != nil {
 		return err
