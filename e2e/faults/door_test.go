@@ -16,10 +16,14 @@ import (
 	"axon/envoy/envoytest"
 )
 
+// openFiles is the limit of Axon's and Envoy's, each.
+const openFiles = 4096
+
 // startAxon starts axon run. When the test binary dies it is told to end, and then ends Envoy, too.
 func (s *site) startAxon() {
 	s.t.Helper()
-	command := exec.Command(s.axonPath, "run", "-c", s.path("axon.yaml"))
+	limited := fmt.Sprintf(`ulimit -n %d; exec "$0" "$@"`, openFiles)
+	command := exec.Command("sh", "-c", limited, s.axonPath, "run", "-c", s.path("axon.yaml"))
 	command.Env = append(os.Environ(), "ENVOY="+envoytest.Binary(s.t))
 	p, err := process.Start(command, s.log("axon"), syscall.SIGTERM)
 	if err != nil {

@@ -30,7 +30,7 @@ var faults = []fault{
 	{name: "a hundred reloads in a minute", short: true, happen: manyReloads},
 	{name: "axon's clock jumps", happen: clockJumps, prepare: buildTurnable, before: withTurnable, after: killAxon},
 	{name: "axon has no file descriptor left", happen: axonHasNoFiles},
-	{name: "envoy has no file descriptor left", happen: envoyHasNoFiles},
+	{name: "more clients come than envoy has file descriptors for", happen: envoyIsCrowded},
 	{name: "clients are slow", happen: slowReaders},
 	{name: "workers are slow", happen: slowWorkers},
 	{name: "the disk is full", happen: fullDisk},

@@ -21,6 +21,8 @@ const (
 	rate        = 200 // requests a second, besides the polls
 	mostAtOnce  = 2000
 	clientLimit = time.Minute // so that what is slow is not lost
+	// spareConnections are more than the requests that are under way at one time while nothing is slow.
+	spareConnections = 300
 )
 
 // pollFor is how long a poll is held. Each user has one at any time.
@@ -72,6 +74,16 @@ func (l *load) end() {
 	l.stop()
 	l.running.Wait()
 	l.client.CloseIdleConnections()
+}
+
+// widen leaves as many connections idle as polls that are held at one time need.
+func (l *load) widen(polls int) {
+	var held sync.WaitGroup
+	for i := range polls {
+		u := l.s.users[i%users]
+		held.Go(func() { l.send(&poll, about{user: u.id, token: u.token(i % users)}, "since=s1&timeout=1000") })
+	}
+	held.Wait()
 }
 
 // throw sends a request without waiting for it.
