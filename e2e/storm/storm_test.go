@@ -12,12 +12,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	"golang.org/x/sys/unix"
 
 	"axon/e2e/synapse"
 	"axon/envoy/envoytest"
@@ -27,7 +27,7 @@ import (
 )
 
 const (
-	rounds = 3
+	rounds = 5
 	// period is how long each round measures in quiet, and again in the storm.
 	period = 3 * time.Second
 	// pause is between two measured requests: few, so that they are no load themselves.
@@ -72,23 +72,25 @@ func doors() []*door {
 // of the rounds is given.
 func BenchmarkInitialSyncStorm(b *testing.B) {
 	h := startHomeserver(b)
-	all := doors()
-	nice := &door{name: "split, nice 10"}
-	for _, d := range append(all, nice) {
+	equal, nice, idle := doors(), &door{name: "split, nice 10"}, &door{name: "split, idle class"}
+	all := append(equal, nice, idle)
+	for _, d := range all {
 		d.open(b, h)
 	}
 	for b.Loop() {
-		for range rounds {
-			for _, d := range all {
-				d.round(b, h)
+		take := func(doors ...*door) {
+			for range rounds {
+				for _, d := range doors {
+					d.round(b, h)
+				}
 			}
 		}
-		polite(b, h.PID("initial-sync-1"))
-		for range rounds {
-			nice.round(b, h)
-		}
+		take(equal...)
+		polite(b, h.PID("initial-sync-1"), &unix.SchedAttr{Policy: unix.SCHED_NORMAL, Nice: 10})
+		take(nice)
+		polite(b, h.PID("initial-sync-1"), &unix.SchedAttr{Policy: unix.SCHED_IDLE})
+		take(idle)
 	}
-	all = append(all, nice)
 	b.Log("\n" + table(all))
 	for _, d := range all {
 		b.ReportMetric(d.ratio(), strings.NewReplacer(", ", "-", " ", "-").Replace(d.name)+"-ratio")
@@ -221,18 +223,19 @@ func table(all []*door) string {
 }
 
 // polite has a process, all its threads, stand back where others want the processor.
-func polite(b *testing.B, pid int) {
+func polite(b *testing.B, pid int, how *unix.SchedAttr) {
 	b.Helper()
 	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {
 		b.Fatal(err)
 	}
+	how.Size = unix.SizeofSchedAttr
 	for _, thread := range threads {
 		id, err := strconv.Atoi(thread.Name())
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := syscall.Setpriority(syscall.PRIO_PROCESS, id, 10); err != nil {
+		if err := unix.SchedSetAttr(id, how, 0); err != nil {
 			b.Fatal(err)
 		}
 	}
