@@ -28,6 +28,7 @@ type site struct {
 	front, admin string // host:port
 	users        []user
 	tokens       map[string]string // whose each is
+	fresh        [users][]string   // tokens of each that nobody has used yet
 	workers      map[string]*worker
 	redis        *process.Process
 	redisAddress string
@@ -48,12 +49,8 @@ type site struct {
 	once   int   // how many of usage are of the first part of the run
 }
 
-// user has a device with a token of Synapse's own form, which says whose it is, and others with tokens that do not. Those in
-// fresh nobody has used yet.
-type user struct {
-	id, native, opaque string
-	fresh              []string
-}
+// user has a device with a token of Synapse's own form, which says whose it is, and another one with a token that does not.
+type user struct{ id, native, opaque string }
 
 const (
 	users       = 200
@@ -75,8 +72,8 @@ func newSite(t testing.TB, draw *rand.Rand) *site {
 		u := user{id: id, native: standin.NativeToken(id), opaque: standin.OpaqueToken()}
 		s.tokens[u.native], s.tokens[u.opaque] = id, id
 		for range freshTokens {
-			u.fresh = append(u.fresh, standin.OpaqueToken())
-			s.tokens[u.fresh[len(u.fresh)-1]] = id
+			token := standin.OpaqueToken()
+			s.tokens[token], s.fresh[i] = id, append(s.fresh[i], token)
 		}
 		s.users = append(s.users, u)
 	}

@@ -25,13 +25,12 @@ func whoami(how string) func(*site, *window) {
 func (s *site) logIn(w *window, lasting time.Duration) {
 	s.t.Helper()
 	var abouts []about
-	for i := range s.users[:freshUsers] {
-		u := &s.users[i]
-		if len(u.fresh) == 0 {
+	for i, u := range s.users[:freshUsers] {
+		if len(s.fresh[i]) == 0 {
 			s.t.Fatal("there are no new tokens left")
 		}
-		abouts = append(abouts, about{user: u.id, token: u.fresh[0], fresh: true})
-		u.fresh = u.fresh[1:]
+		abouts = append(abouts, about{user: u.id, token: s.fresh[i][0], fresh: true})
+		s.fresh[i] = s.fresh[i][1:]
 	}
 	pause := lasting / time.Duration(3*len(abouts))
 	for range 3 {
