@@ -20,14 +20,17 @@ const validateTimeout = time.Minute
 // ErrRejected says that Envoy itself refused a configuration; the error that wraps it holds Envoy's own words.
 var ErrRejected = errors.New("envoy rejects the configuration")
 
+// ErrNotAsked says that Envoy could not be asked; the error that wraps it says why.
+var ErrNotAsked = errors.New("validate")
+
 // Validate lets the Envoy at path judge a bootstrap with everything that stands in its static resources, unknown fields
-// included. It returns nil, an error that wraps ErrRejected with Envoy's message, or one that says why Envoy could not be
-// asked. The configuration goes through a private file that is removed again.
+// included. It returns nil, an error that wraps ErrRejected with Envoy's message, or one that wraps ErrNotAsked. The
+// configuration goes through a private file that is removed again.
 func Validate(ctx context.Context, path string, config *bootstrapv3.Bootstrap) error {
 	removeStale()
 	file, err := privateFile(config)
 	if err != nil {
-		return fmt.Errorf("validate: %w", err)
+		return fmt.Errorf("%w: %w", ErrNotAsked, err)
 	}
 	defer func() { _ = os.RemoveAll(filepath.Dir(file)) }()
 	ctx, cancel := context.WithTimeout(ctx, validateTimeout)
@@ -39,11 +42,11 @@ func Validate(ctx context.Context, path string, config *bootstrapv3.Bootstrap) e
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return fmt.Errorf("validate: %s: %w", path, ctx.Err())
+		return fmt.Errorf("%w: %s: %w", ErrNotAsked, path, ctx.Err())
 	case errors.As(err, &exit) && exit.Exited():
 		return fmt.Errorf("%w: %s", ErrRejected, message(string(out)))
 	}
-	return fmt.Errorf("validate: %s: %w", path, err)
+	return fmt.Errorf("%w: %s: %w", ErrNotAsked, path, err)
 }
 
 // validateDir is how the names of the private folders begin.

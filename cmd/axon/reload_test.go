@@ -15,6 +15,7 @@ import (
 
 	"axon/demo/standin"
 	"axon/envoy"
+	"axon/envoy/envoytest"
 )
 
 func TestRunFollowsItsFiles(t *testing.T) {
@@ -160,4 +161,35 @@ func (s *site) listenerChanges(t *testing.T) map[string]uint64 {
 		t.Fatal(changes, err)
 	}
 	return changes
+}
+
+// An Envoy that can't be asked now, because there is no memory or no file descriptor for it, is asked again, though no file changes.
+func TestRunJudgesAgainWhatItCouldNotJudge(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	script := fmt.Sprintf("#!/bin/sh\n[ -e %s ] && kill -9 $$\nexec %s \"$@\"\n", s.path("ill"), envoytest.Binary(t))
+	if err := os.WriteFile(s.path("sick"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.configure(t, "run: true", "run: true, path: DIR/sick")
+	s.run(t)
+	s.write(t, "ill", "")
+	s.configure(t, "run: true", "run: true, path: DIR/sick", "listeners:", "well_known: {server: \"a.example.org:443\"}\nlisteners:")
+	s.atLeast(t, "refused", 1)
+	if err := os.Remove(s.path("ill")); err != nil {
+		t.Fatal(err)
+	}
+	s.atLeast(t, "published", 2)
+}
+
+// atLeast waits for so many readings with a result.
+func (s *site) atLeast(t *testing.T, result string, n float64) {
+	t.Helper()
+	eventually(t, "readings", func() error {
+		results, err := s.metric("axon_config_reloads_total")
+		if got := results[fmt.Sprintf("{result=%q}", result)]; got < n {
+			return errors.Join(err, fmt.Errorf("%g are %s", got, result))
+		}
+		return err
+	})
 }

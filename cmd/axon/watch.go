@@ -2,16 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"os/signal"
 	"reflect"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 
+	"axon/envoy"
 	"axon/server"
 )
 
@@ -37,7 +40,7 @@ func (f *frontDoor) watch(ctx context.Context) error {
 	unseen := time.NewTicker(patrol)
 	defer unseen.Stop()
 	look := time.NewTimer(0) // the first look is for what changed before the folders were watched
-	looking, asked, last := true, false, held
+	looking, asked, undone, last := true, false, false, held
 	var waiting []chan<- server.Reload
 	for {
 		select {
@@ -52,7 +55,7 @@ func (f *frontDoor) watch(ctx context.Context) error {
 			}
 		case <-unseen.C:
 			if !looking {
-				looking = true
+				looking, asked = true, asked || undone
 				look.Reset(0)
 			}
 		case <-hup:
@@ -65,7 +68,8 @@ func (f *frontDoor) watch(ctx context.Context) error {
 			now := held.now()
 			changed, settled := !maps.Equal(now, held), maps.Equal(now, last)
 			if asked || changed && settled {
-				held, asked = f.again(ctx), false
+				held, undone = f.again(ctx)
+				asked = false
 				f.answer(waiting)
 				waiting = nil
 				f.watchFolders(watcher, held)
@@ -101,30 +105,41 @@ func (f *frontDoor) answer(waiting []chan<- server.Reload) {
 	}
 }
 
-// again reads the configuration and publishes it, or keeps what is in force. It gives what is to be watched.
-func (f *frontDoor) again(ctx context.Context) watched {
+// again reads the configuration and publishes it, or keeps what is in force. It gives what is to be watched; undone says that it was
+// not the files' fault, so that they have to be read once more, changed or not.
+func (f *frontDoor) again(ctx context.Context) (files watched, undone bool) {
 	defer f.notify.reload()()
 	d, err := load(f.path)
 	if err == nil && !d.config.identityAlone() {
 		_, err = d.judge(ctx)
 	}
 	if ctx.Err() != nil {
-		return d.watched
+		return d.watched, false
 	}
 	if err != nil {
 		f.note(false, err)
+		if passing(err) {
+			f.log.Error("the configuration can't be judged for now: the last good one stays in force", "error", err, "again_in", patrol)
+			return d.watched, true
+		}
 		f.log.Error("the configuration has faults: the last good one stays in force", "error", err)
-		return d.watched
+		return d.watched, false
 	}
 	before := f.serving.Load().config
 	if err := f.publish(d); err != nil {
 		f.log.Error("the configuration can't be published: the last good one stays in force", "error", err)
-		return d.watched
+		return d.watched, passing(err)
 	}
 	f.log.Info("configuration read again", "workers", len(d.topology.Workers), "version", f.xds.State().Version)
 	if now := d.config; now.Authz != before.Authz || now.XDS != before.XDS || now.Admin != before.Admin ||
 		now.Envoy != before.Envoy || !reflect.DeepEqual(now.Identity, before.Identity) {
 		f.log.Warn("authz, xds, admin, envoy and identity are read at the start only: restart axon for their changes")
 	}
-	return d.watched
+	return d.watched, false
+}
+
+// passing says that something was missing on this machine which may be there later.
+func passing(err error) bool {
+	lacks := func(what error) bool { return errors.Is(err, what) }
+	return slices.ContainsFunc([]error{envoy.ErrNotAsked, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM}, lacks)
 }

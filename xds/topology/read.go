@@ -159,7 +159,7 @@ func workerPaths(path string) ([]string, error) {
 func inFolder(dir string, endings ...string) ([]string, error) {
 	list, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("%s: cannot read the folder", dir)
+		return nil, fmt.Errorf("%s: cannot read the folder: %w", dir, errors.Unwrap(err))
 	}
 	var paths []string
 	for _, e := range list {
