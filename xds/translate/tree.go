@@ -43,11 +43,18 @@ func tree(routes []plan.Route, l plan.Listener) *matcher {
 	}
 }
 
-// taking are the routes that a method can take; with none, those that any other method can take.
-func taking(routes []plan.Route, method string) []plan.Route {
-	return slices.DeleteFunc(slices.Clone(routes), func(r plan.Route) bool {
-		return len(r.Methods) > 0 && !slices.Contains(r.Methods, method)
-	})
+// taking are the routes that a method can take, each for that method alone; with none, those that any other method can take.
+func taking(routes []plan.Route, method string) (taken []plan.Route) {
+	for _, r := range routes {
+		if len(r.Methods) > 0 && !slices.Contains(r.Methods, method) {
+			continue
+		}
+		if method != "" {
+			r.Methods = []string{method}
+		}
+		taken = append(taken, r)
+	}
+	return taken
 }
 
 // byPrefix is the part of the tree below a method. The longest prefix wins, and a list that takes nothing answers 404 without
