@@ -35,12 +35,6 @@ func front(t *testing.T) translate.Resources {
 	}
 }
 
-// frontListener has port 0: Envoy takes a free one.
-func frontListener(t *testing.T, name, routes string) *listenerv3.Listener {
-	t.Helper()
-	return filteredListener(t, name, routes)
-}
-
 // delayedListener holds each request up, after its route was found.
 func delayedListener(t *testing.T, by time.Duration) *listenerv3.Listener {
 	t.Helper()
@@ -48,12 +42,13 @@ func delayedListener(t *testing.T, by time.Duration) *listenerv3.Listener {
 		FaultDelaySecifier: &faultv3.FaultDelay_FixedDelay{FixedDelay: durationpb.New(by)},
 		Percentage:         &typev3.FractionalPercent{Numerator: 100},
 	}
-	return filteredListener(t, "http", "http", &hcmv3.HttpFilter{
+	return frontListener(t, "http", "http", &hcmv3.HttpFilter{
 		Name: "fault", ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: anyOf(t, &httpfaultv3.HTTPFault{Delay: delay})},
 	})
 }
 
-func filteredListener(t *testing.T, name, routes string, filters ...*hcmv3.HttpFilter) *listenerv3.Listener {
+// frontListener has port 0: Envoy takes a free one. The filters stand before the router.
+func frontListener(t *testing.T, name, routes string, filters ...*hcmv3.HttpFilter) *listenerv3.Listener {
 	t.Helper()
 	manager := &hcmv3.HttpConnectionManager{
 		StatPrefix: "front",
