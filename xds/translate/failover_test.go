@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,6 +34,21 @@ func (s *stand) start(t *testing.T) {
 
 func (s *stand) stop() { _ = s.server.Close() }
 
+// standing starts a process for each name, and gives the topology that they make.
+func standing(t *testing.T, names ...string) (map[string]*stand, *topology.Topology) {
+	stands := map[string]*stand{}
+	return stands, processes(func(name string) topology.Address {
+		s := &stand{name: name, address: "127.0.0.1:0"}
+		s.start(t)
+		stands[name] = s
+		address, err := topology.ParseAddress(s.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return address
+	}, names...)
+}
+
 // TestInitialSyncsStepBack is initial-sync ► sync ► main, and back again.
 func TestInitialSyncsStepBack(t *testing.T) {
 	for _, balance := range []plan.Balance{plan.RingHash, plan.Maglev} {
@@ -47,17 +63,7 @@ func stepBack(t *testing.T, balance plan.Balance, initial int) {
 	for n := range initial {
 		names = append(names, fmt.Sprintf("initial-sync-%d", n+1))
 	}
-	stands := map[string]*stand{}
-	topo := processes(func(name string) topology.Address {
-		s := &stand{name: name, address: "127.0.0.1:0"}
-		s.start(t)
-		stands[name] = s
-		address, err := topology.ParseAddress(s.address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return address
-	}, names...)
+	stands, topo := standing(t, names...)
 	interval := 100 * time.Millisecond
 	p, err := plan.Build(topo, plan.Config{
 		Balance: balance, Health: plan.HealthConfig{Interval: &interval},
@@ -86,22 +92,58 @@ func stepBack(t *testing.T, balance plan.Balance, initial int) {
 	become("initial-sync-")
 }
 
+// TestMainStepsInAtOnce has the only worker of a group die under load, where requests take turns: none is lost, although health
+// checks would not notice before the test has ended.
+func TestMainStepsInAtOnce(t *testing.T) {
+	stands, topo := standing(t, "main", "client-reader-1")
+	interval := time.Minute
+	p, err := plan.Build(topo, plan.Config{
+		Health:    plan.HealthConfig{Interval: &interval},
+		Listeners: []plan.ListenerConfig{{Address: listenerFor(t).Address.String()}},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, _ := startPlan(t, p, nil)
+	url := "http://" + address + "/_matrix/client/v3/joined_rooms"
+	becomes(t, url, "client-reader-1")
+	stands["client-reader-1"].stop()
+	var clients sync.WaitGroup
+	for range 20 {
+		clients.Go(func() {
+			for range 20 {
+				if status, by := answeredBy(t, url); status != http.StatusOK || by != "main" {
+					t.Errorf("%d from %q, want 200 from main", status, by)
+				}
+			}
+		})
+	}
+	clients.Wait()
+}
+
+// answeredBy is a request's status and who answered it.
+func answeredBy(t *testing.T, url string) (status int, by string) {
+	t.Helper()
+	response, err := (&http.Client{Timeout: 5 * time.Second}).Get(url)
+	if err != nil {
+		t.Error(err)
+		return 0, ""
+	}
+	defer response.Body.Close()
+	body, _ := io.ReadAll(response.Body)
+	return response.StatusCode, string(body)
+}
+
 // becomes returns once twenty answers in a row come from processes whose names begin with the prefix.
 func becomes(t *testing.T, url, prefix string) {
 	t.Helper()
 	var last string
-	client := &http.Client{Timeout: 5 * time.Second}
 	for run, end := 0, time.Now().Add(20*time.Second); run < 20; {
 		if time.Now().After(end) {
 			t.Fatalf("answered by %s, want %s", last, prefix)
 		}
-		response, err := client.Get(url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, _ := io.ReadAll(response.Body)
-		response.Body.Close()
-		if last = string(body); response.StatusCode == http.StatusOK && strings.HasPrefix(last, prefix) {
+		status, by := answeredBy(t, url)
+		if last = by; status == http.StatusOK && strings.HasPrefix(last, prefix) {
 			run++
 		} else {
 			run = 0
