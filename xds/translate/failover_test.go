@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -36,6 +35,7 @@ func (s *stand) stop() { _ = s.server.Close() }
 
 // standing starts a process for each name, and gives the topology that they make.
 func standing(t *testing.T, names ...string) (map[string]*stand, *topology.Topology) {
+	t.Helper()
 	stands := map[string]*stand{}
 	return stands, processes(func(name string) topology.Address {
 		s := &stand{name: name, address: "127.0.0.1:0"}
@@ -108,42 +108,32 @@ func TestMainStepsInAtOnce(t *testing.T) {
 	url := "http://" + address + "/_matrix/client/v3/joined_rooms"
 	becomes(t, url, "client-reader-1")
 	stands["client-reader-1"].stop()
-	var clients sync.WaitGroup
 	for range 20 {
-		clients.Go(func() {
-			for range 20 {
-				if status, by := answeredBy(t, url); status != http.StatusOK || by != "main" {
-					t.Errorf("%d from %q, want 200 from main", status, by)
-				}
+		answers := start(t, 20, url)
+		for range 20 {
+			if a := <-answers; a.StatusCode != http.StatusOK || a.body != "main" {
+				t.Errorf("%d from %q, want 200 from main", a.StatusCode, a.body)
 			}
-		})
+		}
 	}
-	clients.Wait()
-}
-
-// answeredBy is a request's status and who answered it.
-func answeredBy(t *testing.T, url string) (status int, by string) {
-	t.Helper()
-	response, err := (&http.Client{Timeout: 5 * time.Second}).Get(url)
-	if err != nil {
-		t.Error(err)
-		return 0, ""
-	}
-	defer response.Body.Close()
-	body, _ := io.ReadAll(response.Body)
-	return response.StatusCode, string(body)
 }
 
 // becomes returns once twenty answers in a row come from processes whose names begin with the prefix.
 func becomes(t *testing.T, url, prefix string) {
 	t.Helper()
 	var last string
+	client := &http.Client{Timeout: 5 * time.Second}
 	for run, end := 0, time.Now().Add(20*time.Second); run < 20; {
 		if time.Now().After(end) {
 			t.Fatalf("answered by %s, want %s", last, prefix)
 		}
-		status, by := answeredBy(t, url)
-		if last = by; status == http.StatusOK && strings.HasPrefix(last, prefix) {
+		response, err := client.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(response.Body)
+		response.Body.Close()
+		if last = string(body); response.StatusCode == http.StatusOK && strings.HasPrefix(last, prefix) {
 			run++
 		} else {
 			run = 0

@@ -1,10 +1,6 @@
 package translate
 
-import (
-	"testing"
-
-	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-)
+import "testing"
 
 // What a dying worker had in hand is sent again where it only reads, whatever else its route takes, and nowhere else.
 func TestReadsAreSentAgain(t *testing.T) {
@@ -28,11 +24,7 @@ func TestReadsAreSentAgain(t *testing.T) {
 func checkRetries(t *testing.T, where string, byPath *matcher, want bool) {
 	t.Helper()
 	for prefix, leaf := range byPath.GetMatcherTree().GetPrefixMatchMap().GetMap() {
-		list := new(routev3.RouteList)
-		if err := leaf.GetAction().GetTypedConfig().UnmarshalTo(list); err != nil {
-			t.Fatal(err)
-		}
-		for _, r := range list.GetRoutes() {
+		for _, r := range routesOf(t, leaf) {
 			if got := r.GetRoute().GetRetryPolicy().GetRetryOn() == retryReads; r.GetRoute() != nil && got != want {
 				t.Errorf("%s %s %s: sent again: %t", where, prefix, r.GetName(), got)
 			}
